@@ -1,0 +1,1 @@
+"""The ground that the services stand on: log, bus, projections, timers, processes. No business rule lives here."""

@@ -1,0 +1,1 @@
+"""The actors: one folder, one process, one shape. No service imports another."""
