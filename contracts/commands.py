@@ -1,0 +1,253 @@
+"""What can be asked of the services. A command is an order; it says what, never who or when: the request carries that.
+
+`SERVICES` says which service answers which command. Each travels as one NATS request whose body is a `Request` and whose
+answer is a `Reply`.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from contracts.plan_events import Source
+from contracts.refusals import Fault
+from contracts.values import Changes, Content, GateName, ItemId, LongText, Name, ShortText, Slug
+from contracts.workflow import WorkflowDefinition
+
+PlanId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="verb", tag=True):
+    """An order. Tags are written by hand on each subclass."""
+
+
+class CreatePlan(Command, frozen=True, tag="create_plan"):
+    """`plan` is derived from the asker and the idempotency key, so that asking twice creates once."""
+
+    plan: PlanId
+    project: Slug
+    content: Content
+    source: Source | None = None
+
+
+class CopyPlan(Command, frozen=True, tag="copy_plan"):
+    """A new plan `plan` with the content of `origin`; window and schedule are left behind."""
+
+    plan: PlanId
+    origin: PlanId
+    name: Name | None = None
+
+
+class EditPlan(Command, frozen=True, tag="edit_plan"):
+    plan: PlanId
+    changes: Changes
+
+
+class SealPlan(Command, frozen=True, tag="seal_plan"):
+    plan: PlanId
+
+
+class ReopenPlan(Command, frozen=True, tag="reopen_plan"):
+    plan: PlanId
+    reason: ShortText = ""
+
+
+class CancelPlan(Command, frozen=True, tag="cancel_plan"):
+    plan: PlanId
+    reason: ShortText = ""
+
+
+class SubmitPlan(Command, frozen=True, tag="submit_plan"):
+    plan: PlanId
+
+
+class VoteOnPlan(Command, frozen=True, tag="vote_on_plan"):
+    """`seal` is the seal that the voter looked at; a vote for another one is refused."""
+
+    plan: PlanId
+    vote: Literal["approve", "reject"]
+    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    comment: ShortText = ""
+
+
+class WithdrawVote(Command, frozen=True, tag="withdraw_vote"):
+    plan: PlanId
+    reason: ShortText = ""
+
+
+class StartPlan(Command, frozen=True, tag="start_plan"):
+    plan: PlanId
+
+
+class CompleteItem(Command, frozen=True, tag="complete_item"):
+    plan: PlanId
+    item: ItemId
+    remark: LongText = ""
+
+
+class TickSubStep(Command, frozen=True, tag="tick_sub_step"):
+    plan: PlanId
+    item: ItemId
+    step: ItemId
+    ticked: bool = True
+
+
+class ExecuteItem(Command, frozen=True, tag="execute_item"):
+    plan: PlanId
+    item: ItemId
+
+
+class SkipItem(Command, frozen=True, tag="skip_item"):
+    plan: PlanId
+    item: ItemId
+    reason: ShortText = ""
+
+
+class RetryItem(Command, frozen=True, tag="retry_item"):
+    plan: PlanId
+    item: ItemId
+
+
+class WaiveItem(Command, frozen=True, tag="waive_item"):
+    plan: PlanId
+    item: ItemId
+    reason: ShortText = ""
+
+
+class PutWorkflow(Command, frozen=True, tag="put_workflow"):
+    definition: WorkflowDefinition
+
+
+class AnswerGate(Command, frozen=True, tag="answer_gate"):
+    """A callback, as the seed has it: `executing` is progress."""
+
+    plan: PlanId
+    gate: GateName
+    instance_code: Annotated[str, Meta(max_length=64)]
+    result: Literal["success", "failed", "executing"]
+    text: ShortText = ""
+
+
+class RecheckGate(Command, frozen=True, tag="recheck_gate"):
+    plan: PlanId
+    gate: GateName
+
+
+class OverrideGate(Command, frozen=True, tag="override_gate"):
+    plan: PlanId
+    gate: GateName
+    reason: ShortText = ""
+
+
+class PutEndpoint(Command, frozen=True, tag="put_endpoint"):
+    """`secret_ref` names the key-store entry of the signing secret; the secret itself never travels here."""
+
+    endpoint: PlanId
+    url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+$(?!\n)")]
+    secret_ref: str
+    events: tuple[GateName, ...] = ("finish_planning", "start_execute", "all_job_done")
+    enabled: bool = True
+
+
+class ResendDelivery(Command, frozen=True, tag="resend_delivery"):
+    delivery: PlanId
+
+
+AnyCommand = (
+    CreatePlan
+    | CopyPlan
+    | EditPlan
+    | SealPlan
+    | ReopenPlan
+    | CancelPlan
+    | SubmitPlan
+    | VoteOnPlan
+    | WithdrawVote
+    | StartPlan
+    | CompleteItem
+    | TickSubStep
+    | ExecuteItem
+    | SkipItem
+    | RetryItem
+    | WaiveItem
+    | PutWorkflow
+    | AnswerGate
+    | RecheckGate
+    | OverrideGate
+    | PutEndpoint
+    | ResendDelivery
+)
+
+SERVICES: dict[str, tuple[type[Command], ...]] = {
+    "planner": (CreatePlan, CopyPlan, EditPlan, SealPlan, ReopenPlan, CancelPlan),
+    "approval": (SubmitPlan, VoteOnPlan, WithdrawVote),
+    "executor": (
+        StartPlan,
+        CompleteItem,
+        TickSubStep,
+        ExecuteItem,
+        SkipItem,
+        RetryItem,
+        WaiveItem,
+        PutWorkflow,
+    ),
+    "hook_dispatcher": (AnswerGate, RecheckGate, OverrideGate, PutEndpoint, ResendDelivery),
+}
+SERVICE_OF: dict[type[Command], str] = {kind: service for service, kinds in SERVICES.items() for kind in kinds}
+
+
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who asks: `user:olivia` or `service:executor`, their groups (`group:sre`) at this moment, and the channel."""
+
+    id: str
+    groups: tuple[str, ...] = ()
+    administrator: bool = False
+    channel: str = "http"
+
+    def among(self, refs: tuple[str, ...]) -> bool:
+        """Whether one of these references names this actor, directly or by a group."""
+        return self.id in refs or any(group in refs for group in self.groups)
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command with everything around it.
+
+    `key` is the asker's idempotency key, `fingerprint` the SHA-256 of what the asker sent; `at` is the accepting clock in
+    Unix microseconds; `if_match` the stream version that the asker insists on, if any.
+    """
+
+    command: AnyCommand
+    actor: Actor
+    key: str
+    fingerprint: bytes
+    at: int
+    if_match: int | None = None
+    trace: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True, omit_defaults=True, tag="accepted"):
+    """Done, and in the log up to `position`. `version` is the stream's, `body` the id or other answer of the command."""
+
+    version: int
+    position: int
+    body: dict[str, Any] = {}
+    repeated: bool = False
+
+
+class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag="refused"):
+    """Not done: the rules forbid it. The fields are those of `Refused`."""
+
+    code: str
+    detail: str
+    faults: tuple[Fault, ...] = ()
+    facts: dict[str, Any] = {}
+
+
+class Failed(msgspec.Struct, frozen=True, omit_defaults=True, tag="failed"):
+    """Not done, or not known: a failure of ours. The same request may be sent again after `retry_after_seconds`."""
+
+    detail: str
+    retry_after_seconds: float = 1.0
+
+
+Reply = Accepted | Denied | Failed

@@ -1,0 +1,203 @@
+"""The state of a release plan, as the fold of its events gives it.
+
+`Plan` and its parts are read by everybody and written by `evolve` alone. Statuses are those of the seed's table. Times are
+Unix microseconds, 0 for "not yet".
+"""
+
+from typing import Literal
+
+import msgspec
+
+from contracts.plan_events import ResolvedWorkflow, Source
+from contracts.values import Content, GateName, Item
+
+Status = Literal[
+    "planning",
+    "wait_for_finish_planning_external_check",
+    "wait_for_finish_planning_external_check_failed",
+    "finish_planning",
+    "wait_for_approval",
+    "denied",
+    "wait_for_execute_external_check",
+    "wait_for_execute_external_check_failed",
+    "executing",
+    "wait_for_all_done_external_check",
+    "wait_for_all_done_external_check_failed",
+    "success",
+    "cancel",
+    "timeout",
+]
+FINAL: frozenset[str] = frozenset({"success", "cancel"})
+ENDED: frozenset[str] = frozenset({"success", "cancel", "timeout"})
+GATE_STATUS: dict[GateName, Status] = {
+    "finish_planning": "wait_for_finish_planning_external_check",
+    "start_execute": "wait_for_execute_external_check",
+    "all_job_done": "wait_for_all_done_external_check",
+}
+GATE_FAILED_STATUS: dict[GateName, Status] = {
+    "finish_planning": "wait_for_finish_planning_external_check_failed",
+    "start_execute": "wait_for_execute_external_check_failed",
+    "all_job_done": "wait_for_all_done_external_check_failed",
+}
+
+ItemStatus = Literal["todo", "running", "done", "failed", "skipped", "waived"]
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try at an item: by whom, from when to when, how it ended, and the run and log that prove it."""
+
+    number: int
+    by: str
+    started_at: int
+    run: str = ""
+    ended_at: int = 0
+    outcome: Literal["", "done", "failed", "cancelled"] = ""
+    error: str = ""
+    log: str = ""
+    outputs: dict[str, str] = {}
+
+
+class ItemState(msgspec.Struct, frozen=True):
+    """Where an item stands. `digest` is the sealed digest under which it was settled: kept work must match it."""
+
+    status: ItemStatus = "todo"
+    attempts: tuple[Attempt, ...] = ()
+    remark: str = ""
+    reason: str = ""
+    by: str = ""
+    at: int = 0
+    ticked: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def running(self) -> Attempt | None:
+        """The attempt that has started and has no outcome yet."""
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and not last.outcome else None
+
+
+TODO = ItemState()
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What was sealed: the seal, the section and item digests that make it, the workflow revisions that will run."""
+
+    value: str
+    sections: dict[str, str]
+    items: dict[str, str]
+    workflows: dict[str, ResolvedWorkflow]
+    by: str
+    at: int
+
+
+class Vote(msgspec.Struct, frozen=True):
+    """One person's vote, for one seal."""
+
+    by: str
+    vote: Literal["approve", "reject"]
+    seal: str
+    at: int
+    channel: str
+    groups: tuple[str, ...] = ()
+    comment: str = ""
+
+
+class ApprovalRound(msgspec.Struct, frozen=True):
+    """The newest approval round. `none`: never submitted. Votes for other seals are kept, and do not count."""
+
+    round: int = 0
+    state: Literal["none", "open", "passed", "denied", "expired", "closed"] = "none"
+    seal: str = ""
+    votes: tuple[Vote, ...] = ()
+    submitted_at: int = 0
+    submitted_by: str = ""
+    deadline: int = 0
+    decided_at: int = 0
+    reason: str = ""
+
+
+class GateState(msgspec.Struct, frozen=True):
+    """The newest round of a gate. `due`: it must be opened; `passed` and `overridden` let the plan go on."""
+
+    round: int = 0
+    state: Literal["none", "due", "open", "passed", "failed", "expired", "overridden", "closed"] = "none"
+    instance_code: str = ""
+    deadline: int = 0
+    opened_at: int = 0
+    answered_at: int = 0
+    text: str = ""
+
+    @property
+    def passable(self) -> bool:
+        return self.state in {"passed", "overridden"}
+
+
+CLOSED_GATES: dict[GateName, GateState] = {
+    "finish_planning": GateState(),
+    "start_execute": GateState(),
+    "all_job_done": GateState(),
+}
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """What would run differs from what was approved."""
+
+    item: str
+    fields: tuple[str, ...]
+    at: int
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Milestones, as the hook body has them. 0: not reached in this pass."""
+
+    planning: int = 0
+    finish_planning: int = 0
+    approval: int = 0
+    executing: int = 0
+    success: int = 0
+    ended: int = 0
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """A release plan at `version` of its stream and `position` of the log. Written by `contracts.evolve` alone."""
+
+    id: str
+    index: int
+    project: str
+    content: Content
+    created_by: str
+    created_at: int
+    source: Source | None = None
+    version: int = 0
+    position: int = 0
+    status: Status = "planning"
+    updated_by: str = ""
+    updated_at: int = 0
+    editors: frozenset[str] = frozenset()
+    seal: Seal | None = None
+    approval: ApprovalRound = ApprovalRound()
+    gates: dict[GateName, GateState] = msgspec.field(default_factory=lambda: dict(CLOSED_GATES))
+    items: dict[str, ItemState] = msgspec.field(default_factory=dict)
+    times: Times = Times()
+    start_requested: str = ""
+    schedule_missed: bool = False
+    settled: bool = False
+    drift: Drift | None = None
+    reason: str = ""
+
+    def item(self, item_id: str) -> Item | None:
+        """The item with this id, if the plan has it."""
+        return next((item for item in self.content.items if item.id == item_id), None)
+
+    def state_of(self, item_id: str) -> ItemState:
+        """Where the item stands; a new one is `todo`."""
+        return self.items.get(item_id, TODO)
+
+    @property
+    def approved(self) -> bool:
+        """The current seal has a passed approval, or no approval is asked."""
+        if self.seal is None:
+            return False
+        if not self.content.approval.levels:
+            return True
+        return self.approval.state == "passed" and self.approval.seal == self.seal.value

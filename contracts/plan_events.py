@@ -1,0 +1,298 @@
+"""What can happen to a release plan: the events of a `plan-<id>` stream.
+
+Names are written by hand and live for ever. `OWNERS` says which service may append which; the log enforces it. Who did
+it, when and through which channel stands in the envelope of the fact, not in the event.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from contracts.values import Changes, Content, GateName
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A thing that happened. Unknown fields are ignored, so an older reader survives a newer writer."""
+
+
+class Source(Event, frozen=True):
+    """Where a plan came from: a file that was imported or a plan that was copied."""
+
+    kind: Literal["checklist", "copy"]
+    name: str
+
+
+class PlanCreated(Event, frozen=True):
+    index: int
+    project: str
+    content: Content
+    source: Source | None = None
+
+
+class PlanEdited(Event, frozen=True):
+    changes: Changes
+
+
+class ResolvedWorkflow(Event, frozen=True):
+    """The workflow revision that an item will run, and the digest of its definition."""
+
+    project: str
+    workflow: str
+    revision: int
+    digest: str
+
+
+class PlanSealed(Event, frozen=True):
+    """`seal` binds everything that will run; `sections` and `items` are the digests that it is made of."""
+
+    seal: str
+    sections: dict[str, str]
+    items: dict[str, str]
+    workflows: dict[str, ResolvedWorkflow] = {}
+
+
+class PlanReopened(Event, frozen=True):
+    reason: str = ""
+
+
+class PlanCancelled(Event, frozen=True):
+    reason: str
+
+
+class PlanSubmitted(Event, frozen=True):
+    """An approval round opens for this seal. `deadline` in Unix microseconds."""
+
+    round: int
+    seal: str
+    deadline: int | None = None
+
+
+class VoteCast(Event, frozen=True):
+    """`groups` are the voter's groups at this moment; leaving one later does not undo the vote."""
+
+    round: int
+    seal: str
+    vote: Literal["approve", "reject"]
+    groups: tuple[str, ...] = ()
+    comment: str = ""
+
+
+class VoteWithdrawn(Event, frozen=True):
+    round: int
+    reason: str = ""
+
+
+class PlanApproved(Event, frozen=True):
+    round: int
+    seal: str
+
+
+class PlanDenied(Event, frozen=True):
+    round: int
+    seal: str
+    reason: str = ""
+
+
+class ApprovalExpired(Event, frozen=True):
+    round: int
+
+
+class StartRequested(Event, frozen=True):
+    """Everything that is needed to start is given; the start gate comes next. `by` says what asked."""
+
+    by: Literal["approval", "owner", "schedule"]
+
+
+class ExecutionStarted(Event, frozen=True):
+    seal: str
+
+
+class ScheduleMissed(Event, frozen=True):
+    """The scheduled time passed without a start, and the catch-up policy says to let it pass."""
+
+    reason: str
+
+
+class PlanDrifted(Event, frozen=True):
+    """What would run is not what was approved. Nothing starts until the plan is reopened."""
+
+    item: str
+    fields: tuple[str, ...]
+
+
+class ItemStarted(Event, frozen=True):
+    """Intent: attempt `attempt` of a workflow item runs as `run`."""
+
+    item: str
+    attempt: int
+    run: str
+
+
+class ItemFinished(Event, frozen=True):
+    """Outcome of a workflow item's attempt. `log` is the SHA-256 of its output, `next` what may be done now."""
+
+    item: str
+    attempt: int
+    outcome: Literal["done", "failed", "cancelled"]
+    error: str = ""
+    log: str = ""
+    outputs: dict[str, str] = {}
+
+
+class ItemCompleted(Event, frozen=True):
+    """A person confirms a text item."""
+
+    item: str
+    attempt: int
+    remark: str = ""
+
+
+class SubStepTicked(Event, frozen=True):
+    item: str
+    step: str
+    ticked: bool = True
+
+
+class ItemSkipped(Event, frozen=True):
+    item: str
+    reason: str
+
+
+class ItemWaived(Event, frozen=True):
+    """A failed item is accepted as it is, by someone who may, with a reason."""
+
+    item: str
+    reason: str
+
+
+class ItemsSettled(Event, frozen=True):
+    """No item can change any more; the last gate comes next."""
+
+
+class PlanSucceeded(Event, frozen=True):
+    """The end. Names the items that were not simply done."""
+
+    skipped: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+class PlanTimedOut(Event, frozen=True):
+    """The window ended. `open` items had not ended, `running` ones still run (by the plan's `on_window_end`)."""
+
+    reason: Literal["window_end"]
+    open: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+
+
+class GateOpened(Event, frozen=True):
+    """A round of asking: hooks with this code go out, callbacks with this code are heard. `deadline` in Unix µs."""
+
+    gate: GateName
+    round: int
+    instance_code: str
+    deadline: int
+
+
+class GateProgressed(Event, frozen=True):
+    gate: GateName
+    round: int
+    text: str
+
+
+class GatePassed(Event, frozen=True):
+    gate: GateName
+    round: int
+    text: str = ""
+
+
+class GateFailed(Event, frozen=True):
+    gate: GateName
+    round: int
+    reason: str
+
+
+class GateExpired(Event, frozen=True):
+    gate: GateName
+    round: int
+
+
+class GateOverridden(Event, frozen=True):
+    gate: GateName
+    round: int
+    reason: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    "item.completed.v1": ItemCompleted,
+    "item.started.v1": ItemStarted,
+    "item.finished.v1": ItemFinished,
+    "item.skipped.v1": ItemSkipped,
+    "item.waived.v1": ItemWaived,
+    "item.sub_step_ticked.v1": SubStepTicked,
+    "plan.edited.v1": PlanEdited,
+    "plan.created.v1": PlanCreated,
+    "plan.sealed.v1": PlanSealed,
+    "plan.reopened.v1": PlanReopened,
+    "plan.cancelled.v1": PlanCancelled,
+    "plan.submitted.v1": PlanSubmitted,
+    "plan.vote_cast.v1": VoteCast,
+    "plan.vote_withdrawn.v1": VoteWithdrawn,
+    "plan.approved.v1": PlanApproved,
+    "plan.denied.v1": PlanDenied,
+    "plan.approval_expired.v1": ApprovalExpired,
+    "plan.start_requested.v1": StartRequested,
+    "plan.execution_started.v1": ExecutionStarted,
+    "plan.schedule_missed.v1": ScheduleMissed,
+    "plan.drifted.v1": PlanDrifted,
+    "plan.items_settled.v1": ItemsSettled,
+    "plan.succeeded.v1": PlanSucceeded,
+    "plan.timed_out.v1": PlanTimedOut,
+    "gate.opened.v1": GateOpened,
+    "gate.progressed.v1": GateProgressed,
+    "gate.passed.v1": GatePassed,
+    "gate.failed.v1": GateFailed,
+    "gate.expired.v1": GateExpired,
+    "gate.overridden.v1": GateOverridden,
+}
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    "planner": (
+        "plan.created.v1",
+        "plan.edited.v1",
+        "plan.sealed.v1",
+        "plan.reopened.v1",
+        "plan.cancelled.v1",
+    ),
+    "approval": (
+        "plan.submitted.v1",
+        "plan.vote_cast.v1",
+        "plan.vote_withdrawn.v1",
+        "plan.approved.v1",
+        "plan.denied.v1",
+        "plan.approval_expired.v1",
+    ),
+    "executor": (
+        "plan.start_requested.v1",
+        "plan.execution_started.v1",
+        "plan.schedule_missed.v1",
+        "plan.drifted.v1",
+        "plan.items_settled.v1",
+        "plan.succeeded.v1",
+        "plan.timed_out.v1",
+        "item.started.v1",
+        "item.finished.v1",
+        "item.completed.v1",
+        "item.sub_step_ticked.v1",
+        "item.skipped.v1",
+        "item.waived.v1",
+    ),
+    "hook_dispatcher": (
+        "gate.opened.v1",
+        "gate.progressed.v1",
+        "gate.passed.v1",
+        "gate.failed.v1",
+        "gate.expired.v1",
+        "gate.overridden.v1",
+    ),
+}

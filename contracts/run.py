@@ -1,0 +1,81 @@
+"""One workflow run: the events of a `run-<id>` stream.
+
+A step is always intent, effect, outcome: `run.step_started.v1` before anything outside happens, under the key
+`<run>/<step>/<attempt>`, then the effect, then `run.step_finished.v1`. Work is leased: `run.claimed.v1` names the owner
+and until when; the stream version is the fence, since an old owner that wakes up appends at a version that has passed.
+"""
+
+from typing import Literal
+
+from contracts.plan_events import Event
+from contracts.workflow import WorkflowDefinition
+
+RunOutcome = Literal["passed", "failed", "cancelled", "unknown"]
+StepOutcome = Literal["passed", "failed", "cancelled", "timeout", "unknown"]
+
+
+class Blob(Event, frozen=True):
+    """Something large that is kept beside the log: its size in bytes and its SHA-256."""
+
+    size: int
+    sha256: str
+
+
+class RunCreated(Event, frozen=True):
+    """`steps` is where to begin: a retry starts at the step that failed, the earlier ones are kept as passed."""
+
+    plan: str
+    item: str
+    attempt: int
+    revision: int
+    digest: str
+    definition: WorkflowDefinition
+    inputs: dict[str, str]
+    first_step: int = 0
+
+
+class RunClaimed(Event, frozen=True):
+    """`owner` works on it until `until` (Unix µs). Claiming again extends; another may claim when the time is over."""
+
+    owner: str
+    until: int
+
+
+class StepStarted(Event, frozen=True):
+    step: int
+    name: str
+    attempt: int
+    key: str
+
+
+class StepFinished(Event, frozen=True):
+    """`unknown`: it was started, the outcome cannot be found out, and its effect class forbids to guess."""
+
+    step: int
+    attempt: int
+    outcome: StepOutcome
+    exit_code: int | None = None
+    error: str = ""
+    output: Blob | None = None
+    outputs: dict[str, str] = {}
+
+
+class RunCancelRequested(Event, frozen=True):
+    reason: str
+
+
+class RunFinished(Event, frozen=True):
+    outcome: RunOutcome
+    error: str = ""
+    outputs: dict[str, str] = {}
+
+
+EVENTS: dict[str, type[Event]] = {
+    "run.created.v1": RunCreated,
+    "run.claimed.v1": RunClaimed,
+    "run.step_started.v1": StepStarted,
+    "run.step_finished.v1": StepFinished,
+    "run.cancel_requested.v1": RunCancelRequested,
+    "run.finished.v1": RunFinished,
+}
+OWNERS: dict[str, tuple[str, ...]] = {"executor": tuple(EVENTS)}

@@ -1,0 +1,185 @@
+"""The one loop that turns a command into events: read, fold, decide, append, answer.
+
+A cached state may accept, since the append checks the version; before it refuses, the stream is read again. The key of a
+command is looked up before a refusal is answered, because the state may have moved on since the first try. A conflict
+reads and decides again, unless the asker insisted on a version.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from contracts.commands import Accepted, Request
+from contracts.envelope import Fact
+from contracts.plan_events import Event
+from contracts.refusals import Refused
+from contracts.registry import encode
+from infra.errors import Unavailable
+from infra.eventlog import EventLog
+from infra.eventlog.model import Append, Appended, Conflict, Draft, KeyReused, Seen
+
+ATTEMPTS = 24
+"""How often a conflict is decided again. Each conflict means that somebody else got through, so this is contention, not failure."""
+
+
+class Versioned(Protocol):
+    """A folded state that knows its stream version."""
+
+    @property
+    def version(self) -> int: ...
+
+
+S = TypeVar("S", bound=Versioned)
+Decide = Callable[[S | None], Awaitable[Sequence[Event]]]
+
+
+class Desk(Generic[S]):
+    """Executes commands on streams of one kind. `fold(facts, state)` must not touch its argument."""
+
+    def __init__(
+        self, log: EventLog, fold: Callable[[Iterable[Fact], S | None], S | None], *, remember: int = 2_048
+    ) -> None:
+        self._log = log
+        self._fold = fold
+        self._remember = remember
+        self._cache: OrderedDict[str, S] = OrderedDict()
+
+    async def read(self, stream: str) -> S | None:
+        """The state now, from the log. Only what came after the remembered version is fetched."""
+        known = self._cache.get(stream)
+        facts = await self._log.read_stream(stream, known.version if known is not None else 0)
+        state = self._fold(facts, known) if facts else known
+        self._keep(stream, state)
+        return state
+
+    async def execute(
+        self,
+        request: Request,
+        stream: str,
+        decide: Decide[S],
+        *,
+        body: dict[str, Any] | None = None,
+        cause: int | None = None,
+    ) -> Accepted:
+        """Decide and append until it holds. Raises `Refused`, or `Unavailable` when the log does not answer."""
+        state, fresh = self._cache.get(stream), False
+        if state is None:
+            state, fresh = await self.read(stream), True
+        for _ in range(ATTEMPTS):
+            try:
+                events = await self._decided(request, decide, state)
+            except Refused:
+                if not fresh:
+                    state, fresh = await self.read(stream), True
+                    continue
+                first = await self._first_answer(request)
+                if first is None:
+                    raise
+                return first
+            outcome = await self._log.append(self._append(request, stream, state, events, body or {}, cause))
+            match outcome:
+                case Appended():
+                    self._advance(stream, state, outcome, request, events)
+                    return _accepted(outcome)
+                case Seen():
+                    return _accepted(outcome, repeated=True)
+                case KeyReused():
+                    raise _reused(request)
+                case Conflict():
+                    state, fresh = await self.read(stream), True
+        raise Unavailable(f"stream {stream}", retry_after_seconds=0.2)
+
+    async def _decided(self, request: Request, decide: Decide[S], state: S | None) -> Sequence[Event]:
+        version = 0 if state is None else state.version
+        if request.if_match is not None and request.if_match != version:
+            detail = f"You changed version {request.if_match}; it is now at version {version}. Read it again."
+            raise Refused("version_conflict", detail, current_version=version)
+        return await decide(state)
+
+    async def _first_answer(self, request: Request) -> Accepted | None:
+        seen = await self._log.seen(request.actor.id, request.key, request.fingerprint)
+        if isinstance(seen, KeyReused):
+            raise _reused(request)
+        return None if seen is None else _accepted(seen, repeated=True)
+
+    def _append(
+        self,
+        request: Request,
+        stream: str,
+        state: S | None,
+        events: Sequence[Event],
+        body: dict[str, Any],
+        cause: int | None,
+    ) -> Append:
+        return Append(
+            stream=stream,
+            expected=0 if state is None else state.version,
+            principal=request.actor.id,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            events=tuple(Draft(*encode(event)) for event in events),
+            at=request.at,
+            actor=request.actor.id,
+            channel=request.actor.channel,
+            cause=cause,
+            trace=request.trace,
+            answer=msgspec.json.encode(body),
+        )
+
+    def _advance(
+        self, stream: str, state: S | None, outcome: Appended, request: Request, events: Sequence[Event]
+    ) -> None:
+        """Move the remembered state on by what was just stored, without reading it back."""
+        if not events:
+            return
+        facts = _as_facts(stream, outcome, request, events)
+        self._keep(stream, self._fold(facts, state))
+
+    def _keep(self, stream: str, state: S | None) -> None:
+        if state is None:
+            return
+        known = self._cache.get(stream)
+        if known is None or known.version <= state.version:
+            self._cache[stream] = state
+        self._cache.move_to_end(stream)
+        while len(self._cache) > self._remember:
+            self._cache.popitem(last=False)
+
+
+def _as_facts(stream: str, outcome: Appended, request: Request, events: Sequence[Event]) -> list[Fact]:
+    """The facts as a fold needs them; what only the database knows (recording time, leaf) is left empty."""
+    count = len(events)
+    drafts = [encode(event) for event in events]
+    return [
+        Fact(
+            position=outcome.last - count + 1 + i,
+            stream=stream,
+            version=outcome.version - count + 1 + i,
+            type=type_name,
+            at=request.at,
+            recorded_at=0,
+            actor=request.actor.id,
+            channel=request.actor.channel,
+            command_key=request.key,
+            ordinal=i,
+            cause=None,
+            trace=request.trace,
+            payload=payload,
+            leaf=b"",
+        )
+        for i, (type_name, payload) in enumerate(drafts)
+    ]
+
+
+def _accepted(outcome: Appended | Seen, *, repeated: bool = False) -> Accepted:
+    body = msgspec.json.decode(outcome.answer, type=dict[str, Any]) if outcome.answer else {}
+    return Accepted(outcome.version, outcome.last, body, repeated)
+
+
+def _reused(request: Request) -> Refused:
+    detail = (
+        "This Idempotency-Key was used before for another request. Take a new key, or send the first request again."
+    )
+    return Refused("idempotency_key_reused", detail, key=request.key)
