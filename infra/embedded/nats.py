@@ -1,0 +1,102 @@
+"""The embedded NATS server: loopback only, a user with its own permissions per service, JetStream files in the folder.
+
+nats-server does not lock its store: two servers on one folder ruin it without a word. `DataFolder`'s lock prevents it.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+
+import msgspec
+
+from infra.embedded.child import Child, spawn
+from infra.embedded.folder import DataFolder
+from infra.embedded.ports import LOOPBACK, free_port, is_free, remember_port, remembered_port
+from infra.embedded.postgres import last_line
+from infra.embedded.programs import nats_program
+from infra.embedded.secrets import passwords, write_private
+from infra.embedded.users import NATS_USERS, authorization
+from infra.errors import Misconfigured
+
+_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
+"""Above the largest append (1 MiB) with its envelope, far below what would stall the server."""
+
+_STOP = ((signal.SIGTERM, 10.0),)
+_START_SECONDS = 10.0
+
+
+class NatsServer:
+    """One server with its store in `<folder>/nats`. The same object starts it again after a crash, on the same port."""
+
+    def __init__(self, folder: DataFolder, environ: Mapping[str, str] = os.environ) -> None:
+        self._home = folder.nats
+        self._environ = environ
+        self._log = folder.logs / "nats.log"
+        self.users: Mapping[str, str] = passwords(folder.secrets / "nats.json", NATS_USERS)
+        """Password by user: the services, `relay`, `observer`."""
+        self.port = 0
+        self.child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://{LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        """Returns when it answers. `Misconfigured` with one sentence when it cannot start."""
+        program = nats_program(self._environ)
+        first = self.port == 0
+        if first:
+            self.port = remembered_port(self._home / "port")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _START_SECONDS
+        while not await self._start_once(str(program)):
+            if loop.time() > deadline:
+                raise Misconfigured(f"NATS does not start: {last_line(self._log)} (see {self._log})")
+            await asyncio.sleep(0.1)
+            if first and not is_free(self.port):
+                self.port = free_port()
+        remember_port(self._home / "port", self.port)
+
+    async def stop(self) -> None:
+        if self.child is not None:
+            await self.child.stop(*_STOP)
+
+    async def kill(self) -> None:
+        """SIGKILL, no farewell: for tests of recovery."""
+        if self.child is not None:
+            self.child.signal(signal.SIGKILL)
+            await self.child.wait()
+
+    async def _start_once(self, program: str) -> bool:
+        for stale in self._home.glob("*.ports"):  # left behind by a kill -9
+            stale.unlink(missing_ok=True)
+        config = self._home / "server.json"
+        write_private(config, self._config())
+        env = {"PATH": self._environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"}
+        argv = [program, "-c", str(config)]
+        self.child = await spawn("nats", argv, env=env, log=self._log, death_signal=signal.SIGTERM, cwd=self._home)
+        announced = self._home / f"nats-server_{self.child.pid}.ports"
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _START_SECONDS
+        while self.child.running and loop.time() < deadline:
+            if announced.exists():  # named by our child's pid, so no other server on this port can deceive us
+                return True
+            await asyncio.sleep(0.005)
+        await self.child.stop(*_STOP)
+        return False
+
+    def _config(self) -> bytes:
+        """nats-server reads JSON as its own format."""
+        return msgspec.json.format(
+            msgspec.json.encode(
+                {
+                    "server_name": "gonogo",
+                    "listen": f"{LOOPBACK}:{self.port}",
+                    "ports_file_dir": str(self._home),
+                    "max_payload": _MAX_PAYLOAD_BYTES,
+                    "jetstream": {"store_dir": str(self._home / "store")},
+                    "authorization": authorization(self.users),
+                }
+            )
+        )

@@ -1,0 +1,35 @@
+"""Waiting for something to become true: the only place in the tests that sleeps."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.005
+_LONGEST_PAUSE_SECONDS = 0.1
+
+
+async def eventually(check: Callable[[], T | Awaitable[T]], timeout: float = 10, what: str = "") -> T:
+    """The first truthy value of `check()` (plain or async). An AssertionError from it counts as "not yet".
+
+    After `timeout` seconds raises AssertionError that says `what` was awaited and what was seen last.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        seen: object
+        try:
+            answer = check()
+            value = await answer if inspect.isawaitable(answer) else answer
+            if value:
+                return value
+            seen = value
+        except AssertionError as error:
+            seen = error
+        if loop.time() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what or check!r}; last seen: {seen!r}")
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
