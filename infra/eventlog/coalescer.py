@@ -1,0 +1,175 @@
+"""Turns many concurrent appends into few calls: one writer connection, always taking whatever is queued.
+
+No timer: while one call is under way the next batch gathers by itself. A caller gets the outcome of its own command.
+When the outcome of a call is unknown (lost connection, anything unexpected) the batch is sent again with the same
+keys, which is safe because a stored key answers with its first outcome. It refuses to guess and to wait for ever:
+after the deadline the callers hear Unavailable and may repeat themselves.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+import structlog
+
+from infra.errors import Unavailable
+from infra.eventlog.batch import arguments, outcomes
+from infra.eventlog.check import size_of
+from infra.eventlog.errors import Rejected
+from infra.eventlog.model import Append, Outcome
+
+log = structlog.get_logger(__name__)
+
+_LOST = ("08", "57P")  # the connection or the server went away: the outcome is unknown
+_PASSING = ("40", "53", "55P03", "57014", "58", "25006")  # refused now (locks, space, standby); nothing was stored
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+
+
+class CoalesceLimits(msgspec.Struct, frozen=True):
+    """How much one call may carry, and how long (seconds) a command waits for an absent database."""
+
+    commands: int = 512
+    payload_bytes: int = 1 << 20
+    deadline_seconds: float = 3.0
+
+
+class _Waiting(NamedTuple):
+    command: Append
+    size: int
+    expires: float
+    outcome: asyncio.Future[Outcome]
+
+
+class Coalescer:
+    """The queue and the one task that empties it. `failed` completes with the reason if that task ever dies."""
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], statement: str, limits: CoalesceLimits):
+        self._connect = connect
+        self._text = statement
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[_Waiting] = deque()
+        self._woken: asyncio.Future[None] | None = None
+        self._connection: asyncpg.Connection | None = None
+        self._statement: asyncpg.prepared_stmt.PreparedStatement | None = None
+        self._closing = False
+        self._in_call: Sequence[_Waiting] = ()
+        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
+        self._task = asyncio.create_task(self._run(), name="event log writer")
+        self._task.add_done_callback(self._ended)
+
+    async def append(self, command: Append) -> Outcome:
+        """The outcome of `command`. Raises TooLarge, Malformed, Rejected, or Unavailable (then repeat the same)."""
+        size = size_of(command, self._limits.payload_bytes)
+        if self._closing or self._task.done():
+            raise Unavailable("the event log")
+        expires = self._loop.time() + self._limits.deadline_seconds
+        waiting = _Waiting(command, size, expires, self._loop.create_future())
+        self._queue.append(waiting)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+        return await waiting.outcome
+
+    async def open(self) -> None:
+        """Makes the writer's connection now, so that a wrong address is known at the start and not at first use."""
+        await self._prepare()
+
+    async def close(self) -> None:
+        """Sends what is queued, then lets go of the connection."""
+        self._closing = True
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+        await asyncio.wait([self._task])
+        if self._connection is not None:
+            self._connection.terminate()
+
+    async def _run(self) -> None:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                self._woken = self._loop.create_future()
+                await self._woken
+                await asyncio.sleep(0)  # whoever else is about to append in this turn comes along
+            self._in_call = self._take()
+            await self._send(self._in_call)
+            self._in_call = ()
+
+    def _take(self) -> list[_Waiting]:
+        batch = [self._queue.popleft()]
+        room = self._limits.payload_bytes - batch[0].size
+        while self._queue and len(batch) < self._limits.commands and self._queue[0].size <= room:
+            waiting = self._queue.popleft()
+            room -= waiting.size
+            batch.append(waiting)
+        return [waiting for waiting in batch if not waiting.outcome.done()]  # cancelled before it was sent
+
+    async def _send(self, batch: Sequence[_Waiting]) -> None:
+        pause = 0.0
+        while batch:
+            try:
+                record = await self._call([waiting.command for waiting in batch])
+            except Exception as error:
+                sqlstate = getattr(error, "sqlstate", None) if isinstance(error, asyncpg.PostgresError) else None
+                if sqlstate is not None and not sqlstate.startswith(_LOST) and self._statement is not None:
+                    self._fail(batch, sqlstate, str(error))
+                    return
+                log.warning("event_log_connection_lost", error=type(error).__name__, sqlstate=sqlstate)
+                self._drop_connection()
+                batch = self._expire(batch)
+                await asyncio.sleep(pause)
+                pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+                continue
+            for waiting, outcome in zip(batch, outcomes([w.command for w in batch], record), strict=True):
+                if not waiting.outcome.done():
+                    waiting.outcome.set_result(outcome)
+            return
+
+    async def _call(self, commands: Sequence[Append]) -> asyncpg.Record:
+        statement = self._statement or await self._prepare()
+        record = await statement.fetchrow(*arguments(commands), timeout=self._limits.deadline_seconds)
+        assert record is not None, "log.append answers exactly one row"
+        return record
+
+    async def _prepare(self) -> asyncpg.prepared_stmt.PreparedStatement:
+        self._connection = await self._connect()
+        self._statement = await self._connection.prepare(self._text)
+        return self._statement
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = self._statement = None
+
+    def _fail(self, batch: Sequence[_Waiting], sqlstate: str, message: str) -> None:
+        """Nothing of this batch was stored. Each caller gets an exception of its own: they add tracebacks to it."""
+        log.warning("event_log_batch_refused", sqlstate=sqlstate, error=message, commands=len(batch))
+        for waiting in batch:
+            if not waiting.outcome.done():
+                passing = sqlstate.startswith(_PASSING)
+                waiting.outcome.set_exception(Unavailable("the event log") if passing else Rejected(sqlstate, message))
+
+    def _expire(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+        """Tells those who waited long enough; returns the others of `batch`."""
+        now = self._loop.time()
+        while self._queue and self._queue[0].expires <= now:
+            self._tell_unavailable(self._queue.popleft())
+        for waiting in batch:
+            if waiting.expires <= now:
+                self._tell_unavailable(waiting)
+        return [waiting for waiting in batch if not waiting.outcome.done()]
+
+    def _tell_unavailable(self, waiting: _Waiting) -> None:
+        if not waiting.outcome.done():
+            waiting.outcome.set_exception(Unavailable("the event log"))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        for waiting in (*self._in_call, *self._queue):
+            self._tell_unavailable(waiting)
+        self._queue.clear()
+        if not self._closing:
+            reason = asyncio.CancelledError() if task.cancelled() else task.exception()
+            self.failed.set_result(reason or RuntimeError("the event log's writer ended"))

@@ -1,0 +1,99 @@
+"""The event log as a process sees it: append through the coalescer, read through a small pool.
+
+Positions are gap-free, so `read_after` is complete and final at any moment. It refuses to step over a hole: that is
+corruption, and whoever went on would lose an event without a word. It decodes no payload and knows no event type.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Self
+
+import asyncpg
+
+from contracts.envelope import Fact, Position, Version
+from infra.errors import Corrupt
+from infra.eventlog.coalescer import CoalesceLimits, Coalescer
+from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
+from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
+
+_PACKAGE = "infra.eventlog"
+
+
+class EventLog:
+    """One per process. `pool` is for reading (also by others); `failed` completes when the writer died: end then."""
+
+    def __init__(self, pool: asyncpg.Pool, coalescer: Coalescer) -> None:
+        self.pool = pool
+        self._coalescer = coalescer
+        self._read_after = load_sql(_PACKAGE, "read_after")
+        self._read_stream = load_sql(_PACKAGE, "read_stream")
+        self._read_head = load_sql(_PACKAGE, "read_head")
+        self._read_command = load_sql(_PACKAGE, "read_command")
+
+    @classmethod
+    async def open(cls, dsn: str, *, pool_size: int = 4, coalesce: CoalesceLimits | None = None) -> Self:
+        """Connects the writer and the pool; raises what asyncpg raises when the server cannot be reached now."""
+        limits = coalesce or CoalesceLimits()
+
+        async def connect() -> asyncpg.Connection:
+            return await asyncpg.connect(
+                dsn,
+                timeout=min(CONNECT_SECONDS, limits.deadline_seconds),
+                server_settings={"application_name": "gonogo log writer"},
+            )
+
+        coalescer = Coalescer(connect, load_sql(_PACKAGE, "append"), limits)
+        try:
+            await coalescer.open()
+            pool = await open_pool(dsn, size=pool_size)
+        except BaseException:
+            await coalescer.close()
+            raise
+        return cls(pool, coalescer)
+
+    @property
+    def failed(self) -> asyncio.Future[BaseException]:
+        """Completes, with the reason as its result, if the writer task dies. The process must end then."""
+        return self._coalescer.failed
+
+    async def append(self, command: Append) -> Outcome:
+        """Stores the command's events at once or not at all. See `Coalescer.append` for what it raises."""
+        return await self._coalescer.append(command)
+
+    async def seen(self, principal: str, key: str, fingerprint: bytes) -> Seen | KeyReused | None:
+        """What became of a command, or None when it was never stored (a refusal never is)."""
+        record = await self.pool.fetchrow(self._read_command, principal, key)
+        if record is None:
+            return None
+        if record["fingerprint"] != fingerprint:
+            return KeyReused()
+        return Seen(record["version"], record["last"], record["answer"])
+
+    async def read_stream(self, stream: str, after_version: Version = 0) -> list[Fact]:
+        """All events of a stream above `after_version`, in order. Empty when there are none."""
+        return facts(await self.pool.fetch(self._read_stream, stream, after_version))
+
+    async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
+        """The next events in order, at most `limit`. Raises Corrupt at a hole."""
+        found = facts(await self.pool.fetch(self._read_after, position, limit))
+        if found and found[-1].position != position + len(found):
+            raise Corrupt(f"the log has a hole after position {position}, before {found[-1].position}")
+        return found
+
+    async def head(self) -> Head:
+        """The end of the log now."""
+        record = await self.pool.fetchrow(self._read_head)
+        if record is None:
+            raise Corrupt("the log has no head")
+        return Head(record["position"], record["epoch"], record["recorded_at"])
+
+    async def close(self) -> None:
+        """Sends what is queued, then lets go of all connections."""
+        await self._coalescer.close()
+        await self.pool.close()
+
+
+def facts(records: Sequence[asyncpg.Record]) -> list[Fact]:
+    """Rows with the columns of an event, in the order of `Fact`'s fields, as facts."""
+    return list(starmap(Fact, records))

@@ -1,0 +1,5 @@
+-- A stream in order of version, for folding.
+select position, stream, version, type, at, recorded_at, actor, channel, command_key, ordinal, cause, trace, payload, leaf
+from log.event
+where stream = $1 and version > $2
+order by version

@@ -1,0 +1,38 @@
+"""The way to PostgreSQL: connections, pools, and SQL by name from `.sql` files.
+
+It refuses to hide the database: no query building, no mapping.
+"""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+import asyncpg
+
+CONNECT_SECONDS = 5.0
+
+
+async def _keep_session(_connection: asyncpg.Connection) -> None:
+    """Instead of asyncpg's RESET ALL at every release, which costs a round trip; we change no session settings."""
+
+
+async def open_pool(
+    dsn: str, *, size: int, name: str = "gonogo", settings: Mapping[str, str] | None = None
+) -> asyncpg.Pool:
+    """A pool of up to `size` connections, opened as they are needed, that does no work when one is given back.
+
+    `name` is shown in pg_stat_activity; `settings` hold for each session. asyncpg still rolls back an open transaction
+    on release. Raises what asyncpg raises when the server cannot be reached.
+    """
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        reset=_keep_session,
+        timeout=CONNECT_SECONDS,
+        server_settings={"application_name": name, **(settings or {})},
+    )
+
+
+def load_sql(package: str, name: str) -> str:
+    """The statement in `sql/<name>.sql` beside the module package `package`."""
+    return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
