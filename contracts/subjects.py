@@ -19,10 +19,10 @@ WAKE = "gonogo.v1.wake"
 COMMANDS = "gonogo.v1.cmd.*"
 """All requests to services. A service's queue group has the service's name."""
 
-_STREAM = re.compile(r"([a-z][a-z0-9_]*)-([A-Za-z0-9_-]+)")
+_STREAM = re.compile(r"([a-z_]+)-([0-9a-f]+)")  # as the log itself checks it
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _SERVICE = re.compile(r"[a-z][a-z0-9_-]*")
-_CATEGORY = re.compile(r"[a-z][a-z0-9_]*")
+_CATEGORY = re.compile(r"[a-z_]+")
 
 
 def event_subject(stream: str, type_: str) -> str:

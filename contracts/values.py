@@ -175,8 +175,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     description: LongText | msgspec.UnsetType = msgspec.UNSET
     owner: Annotated[tuple[Ref, ...], Meta(max_length=50)] | msgspec.UnsetType = msgspec.UNSET
     labels: Annotated[tuple[Slug, ...], Meta(max_length=50)] | msgspec.UnsetType = msgspec.UNSET
-    window: Window | None | msgspec.UnsetType = msgspec.UNSET
-    schedule: Schedule | None | msgspec.UnsetType = msgspec.UNSET
+    window: Window | msgspec.UnsetType | None = msgspec.UNSET
+    schedule: Schedule | msgspec.UnsetType | None = msgspec.UNSET
     requirements: Annotated[tuple[Requirement, ...], Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     touches: Annotated[tuple[Touch, ...], Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     items: Annotated[tuple[Item, ...], Meta(max_length=10_000)] | msgspec.UnsetType = msgspec.UNSET

@@ -21,7 +21,7 @@ from infra.eventlog import EventLog
 from infra.eventlog.model import Append, Appended, Conflict, Draft, KeyReused, Seen
 
 ATTEMPTS = 24
-"""How often a conflict is decided again. Each conflict means that somebody else got through, so this is contention, not failure."""
+"""How often a conflict is decided again. Each conflict means that somebody else got through, so this is contention."""
 
 
 class Versioned(Protocol):
