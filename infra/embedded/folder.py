@@ -37,7 +37,6 @@ class DataFolder:
         self.postgres = path / "postgres"
         self.nats = path / "nats"
         self.logs = path / "logs"
-        self.files = path / "files"
         self.programs = path / "programs"
         self.run = path / "run"
 
@@ -52,7 +51,7 @@ class DataFolder:
             try:
                 _check_format(path)
                 folder = cls(path, lock, account)
-                for part in (folder.secrets, folder.logs, folder.files, folder.nats, folder.run):
+                for part in (folder.secrets, folder.logs, folder.nats, folder.run):
                     part.mkdir(mode=0o700, exist_ok=True)
             except BaseException:
                 os.close(lock)

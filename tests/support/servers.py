@@ -68,7 +68,7 @@ class Postgres:
             name = f"template_{random_id()}"
             await migrate(await self._create(name, ""), PASSWORDS)
             self._template = name
-        return Dsns(await self._create(f"test_{random_id()}", f" template {self._template} strategy file_copy"))
+        return Dsns(await self._create(f"test_{random_id()}", f" template {self._template}"))
 
     async def kill(self) -> None:
         """SIGKILL; `start()` brings it back on the same port."""
