@@ -1,0 +1,144 @@
+"""The rules of drafting: create, edit, seal, reopen, cancel.
+
+Pure. What must be known from outside (who exists, which workflows there are, the next index) comes in `Known`. Structure
+is checked with every edit, so that a draft is always a plan; whether the plan can run is checked at sealing, with all
+problems at once (`services.planner.sealing`).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from contracts.commands import Actor, CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.plan import ENDED, FINAL, Plan
+from contracts.plan_events import (
+    Event,
+    PlanCancelled,
+    PlanCreated,
+    PlanEdited,
+    PlanReopened,
+    ResolvedWorkflow,
+    Source,
+)
+from contracts.refusals import Fault, Refused
+from contracts.rights import acts_on_item, demand_mover, forbidden, moves_plan, owners
+from contracts.seal import seal_of
+from contracts.values import Changes, Content
+from contracts.workflow import WorkflowDefinition
+from services.planner.sealing import sealing_faults, structural_faults
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the planner found out for one decision.
+
+    `people`: which references exist. `members`: group -> its users. `workflows` and `definitions` by item id, absent
+    where there is no such revision. `zones`: the names that a window may use.
+    """
+
+    index: int = 0
+    origin: Plan | None = None
+    people: frozenset[str] = frozenset()
+    members: Mapping[str, frozenset[str]] = {}
+    workflows: Mapping[str, ResolvedWorkflow] = {}
+    definitions: Mapping[str, WorkflowDefinition] = {}
+    zones: frozenset[str] = frozenset()
+
+
+Command = CreatePlan | CopyPlan | EditPlan | SealPlan | ReopenPlan | CancelPlan
+
+
+def decide(plan: Plan | None, command: Command, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
+    """The events that this command makes of this plan; `()` when it is already so. Raises Refused."""
+    match command:
+        case CreatePlan():
+            return _create(plan, command, actor, known)
+        case CopyPlan():
+            return _copy(plan, command, actor, known)
+    if plan is None:
+        raise Refused("plan_not_found", f"There is no plan {command.plan}.")
+    match command:
+        case EditPlan():
+            return _edit(plan, command, actor)
+        case SealPlan():
+            return _seal(plan, actor, at, known)
+        case ReopenPlan():
+            return _reopen(plan, command, actor)
+        case CancelPlan():
+            return _cancel(plan, command, actor)
+
+
+def _create(plan: Plan | None, command: CreatePlan, actor: Actor, known: Known) -> tuple[Event, ...]:
+    if plan is not None:
+        raise Refused("plan_exists", f"Plan {command.plan} exists already.")
+    content = command.content
+    if not content.owner:
+        content = msgspec.structs.replace(content, owner=(actor.id,))
+    _demand_structure(content)
+    return (PlanCreated(index=known.index, project=command.project, content=content, source=command.source),)
+
+
+def _copy(plan: Plan | None, command: CopyPlan, actor: Actor, known: Known) -> tuple[Event, ...]:
+    if plan is not None:
+        raise Refused("plan_exists", f"Plan {command.plan} exists already.")
+    origin = known.origin
+    if origin is None:
+        raise Refused("plan_not_found", f"There is no plan {command.origin} to copy.")
+    name = command.name or f"{origin.content.name} (copy)"[:200]
+    content = msgspec.structs.replace(origin.content, name=name, window=None, schedule=None, owner=(actor.id,))
+    source = Source(kind="copy", name=origin.id)
+    return (PlanCreated(index=known.index, project=origin.project, content=content, source=source),)
+
+
+def _edit(plan: Plan, command: EditPlan, actor: Actor) -> tuple[Event, ...]:
+    _demand_planning(plan)
+    if not (moves_plan(plan, actor) or any(acts_on_item(plan, item, actor) for item in plan.content.items)):
+        raise forbidden(actor, owners(plan), "edit this plan")
+    named = command.changes.named()
+    changed = {name: value for name, value in named.items() if value != getattr(plan.content, name)}
+    if not changed:
+        return ()
+    _demand_structure(msgspec.structs.replace(plan.content, **changed))
+    return (PlanEdited(changes=Changes(**changed)),)  # type: ignore[arg-type]  # the names are those of the sections
+
+
+def _demand_structure(content: Content) -> None:
+    if faults := structural_faults(content):
+        raise Refused("invalid_body", _count(faults, "problem") + " in the plan.", faults)
+
+
+def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
+    demand_mover(plan, actor)
+    _demand_planning(plan)
+    if faults := sealing_faults(plan, at, known):
+        raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
+    return (seal_of(plan.content, known.workflows),)
+
+
+def _reopen(plan: Plan, command: ReopenPlan, actor: Actor) -> tuple[Event, ...]:
+    demand_mover(plan, actor)
+    if plan.status in FINAL:
+        raise Refused("final", f"The plan has ended with {plan.status}; copy it to release again.", status=plan.status)
+    if plan.status == "planning":
+        return ()
+    return (PlanReopened(reason=command.reason),)
+
+
+def _cancel(plan: Plan, command: CancelPlan, actor: Actor) -> tuple[Event, ...]:
+    demand_mover(plan, actor)
+    if plan.status == "cancel":
+        return ()
+    if plan.status in ENDED:
+        raise Refused("final", f"The plan has ended with {plan.status} and cannot be cancelled.", status=plan.status)
+    if not command.reason.strip():
+        raise Refused("reason_required", "Say why the plan is cancelled.", [Fault("/reason", "is missing or empty")])
+    return (PlanCancelled(reason=command.reason),)
+
+
+def _demand_planning(plan: Plan) -> None:
+    if plan.status != "planning":
+        detail = f"The plan is in {plan.status}; reopen it to change it."
+        raise Refused("not_planning", detail, status=plan.status)
+
+
+def _count(faults: tuple[Fault, ...], word: str) -> str:
+    return f"1 {word}" if len(faults) == 1 else f"{len(faults)} {word}s"

@@ -1,0 +1,176 @@
+"""Every problem that keeps a plan from being a plan, or from being sealed: all of them at once, each with its path.
+
+Pure, part of the planner's decider. Paths are JSON Pointers into the plan's content.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from contracts.moments import micros
+from contracts.plan import Plan
+from contracts.refusals import Fault
+from contracts.values import ApprovalRule, Content, Item, TextSpec, WorkflowSpec
+from contracts.workflow import WorkflowDefinition
+
+if TYPE_CHECKING:
+    from services.planner.decider import Known
+
+ANYWHERE_ON_EARTH = "Anywhere on Earth"
+
+
+def structural_faults(content: Content) -> tuple[Fault, ...]:
+    """What no draft may have: two items of one id, a window that ends before it starts, a blank name."""
+    return tuple(_structure(content))
+
+
+def _structure(content: Content) -> Iterator[Fault]:
+    if not content.name.strip():
+        yield Fault("/name", "is blank", "blank")
+    if content.window is not None and content.window.end <= content.window.start:
+        yield Fault("/window/end", "is not after the start", "window_order")
+    yield from _duplicates((item.id for item in content.items), "/items/{}/id")
+    for i, item in enumerate(content.items):
+        if isinstance(item.spec, TextSpec):
+            yield from _duplicates((step.id for step in item.spec.sub_steps), f"/items/{i}/spec/sub_steps/{{}}/id")
+
+
+def _duplicates(ids: Iterable[str], path: str) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for i, one in enumerate(ids):
+        if one in seen:
+            yield Fault(path.format(i), f"{one} stands here a second time", "duplicate_id")
+        seen.add(one)
+
+
+def sealing_faults(plan: Plan, at: int, known: "Known") -> tuple[Fault, ...]:
+    """What keeps this plan from being sealed at this time (Unix µs)."""
+    content = plan.content
+    return (
+        *_structure(content),
+        *_people(content, known.people),
+        *_times(content, at, known.zones),
+        *_items(content, known),
+        *_approval(plan, known),
+    )
+
+
+def _people(content: Content, people: frozenset[str]) -> Iterator[Fault]:
+    if not content.owner:
+        yield Fault("/owner", "names nobody", "owner_missing")
+    yield from _unknown(content.owner, people, "/owner")
+    for i, item in enumerate(content.items):
+        yield from _unknown(item.owner, people, f"/items/{i}/owner")
+    for i, level in enumerate(content.approval.levels):
+        for j, rule in enumerate(level.rules):
+            yield from _unknown(rule.approvers, people, f"/approval/levels/{i}/rules/{j}/approvers")
+
+
+def _unknown(refs: tuple[str, ...], people: frozenset[str], path: str) -> Iterator[Fault]:
+    for i, ref in enumerate(refs):
+        if ref not in people:
+            yield Fault(f"{path}/{i}", f"{ref} does not exist", "unknown_person")
+
+
+def _times(content: Content, at: int, zones: frozenset[str]) -> Iterator[Fault]:
+    window, schedule = content.window, content.schedule
+    if window is not None:
+        if micros(window.end) <= at:
+            yield Fault("/window/end", "is in the past", "window_past")
+        if window.zone != ANYWHERE_ON_EARTH and window.zone not in zones:
+            yield Fault("/window/zone", f"{window.zone} is no time zone; give an IANA name", "unknown_zone")
+    if schedule is not None:
+        if micros(schedule.at) + schedule.catch_up_seconds * 1_000_000 <= at:
+            yield Fault("/schedule/at", "is in the past", "schedule_past")
+        if window is not None and not window.start <= schedule.at < window.end:
+            yield Fault("/schedule/at", "is outside the window", "schedule_outside_window")
+
+
+def _items(content: Content, known: "Known") -> Iterator[Fault]:
+    if not content.items:
+        yield Fault("/items", "is empty; a plan releases at least one item", "no_items")
+    ids = {item.id for item in content.items}
+    for i, item in enumerate(content.items):
+        for j, need in enumerate(item.needs):
+            if need not in ids:
+                yield Fault(f"/items/{i}/needs/{j}", f"there is no item {need}", "unknown_item")
+        if isinstance(item.spec, WorkflowSpec):
+            yield from _workflow(i, item, item.spec, known)
+    yield from _cycles(content.items)
+
+
+def _workflow(i: int, item: Item, spec: WorkflowSpec, known: "Known") -> Iterator[Fault]:
+    definition = known.definitions.get(item.id)
+    if definition is None:
+        which = f" with revision {spec.revision}" if spec.revision else ""
+        detail = f"there is no workflow {spec.project}/{spec.workflow}{which}"
+        yield Fault(f"/items/{i}/spec/workflow", detail, "workflow_not_found")
+        return
+    yield from _inputs(f"/items/{i}/spec/inputs", spec, definition)
+
+
+def _inputs(path: str, spec: WorkflowSpec, definition: WorkflowDefinition) -> Iterator[Fault]:
+    declared = {one.name: one for one in definition.inputs}
+    for name in spec.inputs:
+        if name not in declared:
+            yield Fault(f"{path}/{name}", f"the workflow has no input {name}", "unknown_input")
+        elif declared[name].credential and not spec.inputs[name].startswith("secret:"):
+            yield Fault(f"{path}/{name}", "is a credential; give secret:NAME, never its value", "credential_in_clear")
+    for one in definition.inputs:
+        if one.default is None and one.name not in spec.inputs:
+            yield Fault(f"{path}/{one.name}", "is required by the workflow", "input_missing")
+
+
+def _cycles(items: tuple[Item, ...]) -> Iterator[Fault]:
+    """Items whose needs lead back to themselves: those that are left when everything startable has been taken away."""
+    open_needs = {item.id: set(item.needs) for item in items}
+    known = set(open_needs)
+    ready = [one for one, needs in open_needs.items() if not needs & known]
+    wanted_by: dict[str, list[str]] = {}
+    for item in items:
+        for need in item.needs:
+            wanted_by.setdefault(need, []).append(item.id)
+    while ready:
+        done = ready.pop()
+        known.discard(done)
+        for waiting in wanted_by.get(done, ()):
+            open_needs[waiting].discard(done)
+            if waiting in known and not open_needs[waiting] & known and waiting not in ready:
+                ready.append(waiting)
+    for i, item in enumerate(items):
+        if item.id in known:
+            yield Fault(f"/items/{i}/needs", f"{item.id} can never start: its needs form a circle", "needs_circle")
+
+
+def _approval(plan: Plan, known: "Known") -> Iterator[Fault]:
+    excluded = separated(plan, known)
+    for i, level in enumerate(plan.content.approval.levels):
+        everyone: set[str] = set()
+        for j, rule in enumerate(level.rules):
+            able = voters(rule, known) - excluded
+            everyone |= able
+            if len(able) < rule.needed:
+                detail = f"needs {rule.needed} but only {len(able)} of these people may approve this plan"
+                yield Fault(f"/approval/levels/{i}/rules/{j}/needed", detail, "approvers_too_few")
+        wanted = sum(rule.needed for rule in level.rules)
+        if len(level.rules) > 1 and len(everyone) < wanted:
+            detail = f"needs {wanted} different people in all, and there are {len(everyone)}"
+            yield Fault(f"/approval/levels/{i}", detail, "approvers_too_few")
+
+
+def voters(rule: ApprovalRule, known: "Known") -> set[str]:
+    """The users that a rule names, groups counted by their members."""
+    people: set[str] = set()
+    for ref in rule.approvers:
+        people |= known.members.get(ref, frozenset()) if ref.startswith("group:") else {ref} & known.people
+    return people
+
+
+def separated(plan: Plan, known: "Known") -> set[str]:
+    """Who may not approve this plan, by its own rule of separation."""
+    people: set[str] = set()
+    if "editors" in plan.content.rules.separation:
+        people |= plan.editors
+    if "owner" in plan.content.rules.separation:
+        for ref in plan.content.owner:
+            people |= known.members.get(ref, frozenset()) if ref.startswith("group:") else {ref}
+    return people
