@@ -1,0 +1,557 @@
+"""The bodies of the HTTP interface: what the gateway reads and what it answers. Other teams' clients are written to these.
+
+A body that is read refuses unknown fields, so that a misspelt one is seen; the callback alone lets them pass, since
+systems written for the seed may send more. A body that is answered has every field, always, but for the sections inside
+`content`, which leave out what has its default. Times are RFC 3339 in UTC, `null` for "not yet". `version` is the
+stream's (the ETag), `position` the log's.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from contracts.plan import ItemStatus, Status
+from contracts.plan_events import ResolvedWorkflow, Source
+from contracts.refusals import Fault
+from contracts.values import (
+    Content,
+    GateName,
+    Item,
+    ItemId,
+    LongText,
+    Moment,
+    Name,
+    Ref,
+    ShortText,
+    Slug,
+)
+from contracts.workflow import Stage, WorkflowDefinition, WorkflowInput
+
+PROBLEM_TYPE = "https://gonogo.dev/problems/"
+"""Put the code of a refusal behind it: the `type` of a problem (RFC 9457). It is a name; nothing need answer there."""
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A body that is sent to us."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """A body that we send."""
+
+
+# What is sent to us
+
+
+class NewPlan(Content, frozen=True, kw_only=True):
+    """A plan to create: its project, and any of its sections."""
+
+    project: Slug
+
+    def content(self) -> Content:
+        """The sections alone."""
+        return Content(**{name: getattr(self, name) for name in Content.__struct_fields__})
+
+
+class CopyOf(Read, frozen=True, kw_only=True):
+    """`name` of the new plan; without it the old one's is used, marked as a copy."""
+
+    name: Name | None = None
+
+
+class Nothing(Read, frozen=True, kw_only=True):
+    """An order without details: no body, or `{}`."""
+
+
+class Ballot(Read, frozen=True, kw_only=True):
+    """`seal` is the one that the voter looked at (`seal.value` of the plan)."""
+
+    vote: Literal["approve", "reject"]
+    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    comment: ShortText = ""
+
+
+class Reason(Read, frozen=True, kw_only=True):
+    """Why. Some orders refuse an empty reason."""
+
+    reason: ShortText = ""
+
+
+class Completion(Read, frozen=True, kw_only=True):
+    remark: LongText = ""
+
+
+class Tick(Read, frozen=True, kw_only=True):
+    step: ItemId
+    ticked: bool = True
+
+
+class WorkflowBody(Read, frozen=True, kw_only=True):
+    """A definition; project and name are those of the address and may be repeated here."""
+
+    stages: Annotated[tuple[Stage, ...], Meta(min_length=1, max_length=50)]
+    project: Slug | None = None
+    name: Slug | None = None
+    display_name: Name | None = None
+    description: ShortText = ""
+    inputs: Annotated[tuple[WorkflowInput, ...], Meta(max_length=100)] = ()
+    runners: Annotated[tuple[Ref, ...], Meta(max_length=50)] = ()
+
+
+class EndpointBody(Read, frozen=True, kw_only=True):
+    """Where hooks go. `secret` signs them; it is kept apart and never shown again. Absent: the one kept before stays."""
+
+    url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+$(?!\n)")]
+    secret: Annotated[str, Meta(min_length=8, max_length=1_000)] | None = None
+    events: tuple[GateName, ...] = ("finish_planning", "start_execute", "all_job_done")
+    enabled: bool = True
+
+
+class UserBody(Read, frozen=True, kw_only=True):
+    """`groups` without their prefix `group:`."""
+
+    name: ShortText = ""
+    groups: Annotated[tuple[Slug, ...], Meta(max_length=100)] = ()
+    administrator: bool = False
+
+
+class TokenBody(Read, frozen=True, kw_only=True):
+    """`label` says what the token is for; `expires_at` until when it holds (absent: until it is taken back)."""
+
+    label: ShortText = ""
+    expires_at: Moment | None = None
+
+
+class SecretBody(Read, frozen=True, kw_only=True):
+    value: Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of an outside system to a hook, field for field as the seed has it. `executing` is progress."""
+
+    hook_event: GateName
+    release_plan_id: Annotated[str, Meta(max_length=64)]
+    instance_code: Annotated[str, Meta(max_length=64)]
+    result: Literal["success", "failed", "executing"]
+    failed_reason: ShortText = ""
+    description: ShortText = ""
+
+
+# What may stand behind the question mark
+
+
+class PlanQuery(Read, frozen=True, kw_only=True):
+    """Filters are combined by "and"; several values of one filter (repeated, or with commas) by "or".
+
+    `text` is looked for in name and description, in any case of letters. `window_from` and `window_to` find plans whose
+    window touches that time. `min_position`: not before the list contains the log up to there (what a write answered).
+    """
+
+    status: Annotated[tuple[Status, ...], Meta(max_length=20)] = ()
+    owner: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
+    item_owner: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
+    waiting_for: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
+    label: Annotated[tuple[Slug, ...], Meta(max_length=20)] = ()
+    project: Annotated[tuple[Slug, ...], Meta(max_length=20)] = ()
+    text: Annotated[str, Meta(max_length=200)] = ""
+    window_from: Moment | None = None
+    window_to: Moment | None = None
+    order: Literal["newest", "oldest", "updated"] = "newest"
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=200)] = ""
+    min_position: Annotated[int, Meta(ge=0)] = 0
+
+
+class RecordQuery(Read, frozen=True, kw_only=True):
+    order: Literal["newest", "oldest"] = "newest"
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    cursor: Annotated[str, Meta(max_length=200)] = ""
+    min_position: Annotated[int, Meta(ge=0)] = 0
+
+
+class ImportQuery(Read, frozen=True, kw_only=True):
+    """`name` of the plan; without it the checklist's title. `source` says where the text came from, for the record."""
+
+    project: Slug
+    name: Name | None = None
+    source: Annotated[str, Meta(max_length=200)] = ""
+
+
+class LogQuery(Read, frozen=True, kw_only=True):
+    """`attempt` counts from 1; without it the newest."""
+
+    attempt: Annotated[int, Meta(ge=1)] | None = None
+
+
+class WorkflowQuery(Read, frozen=True, kw_only=True):
+    """`revision` counts from 1; without it the newest."""
+
+    revision: Annotated[int, Meta(ge=1)] | None = None
+
+
+class FeedQuery(Read, frozen=True, kw_only=True):
+    """`plan`: only what concerns this plan. `after`: from this log position on, where no Last-Event-ID says it."""
+
+    plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")] | None = None
+    after: Annotated[int, Meta(ge=0)] | None = None
+
+
+# What we answer
+
+
+class Done(Answered, frozen=True, kw_only=True):
+    """The order is in the log for ever, up to `position`; what it was about is now at `version`."""
+
+    id: str
+    version: int
+    position: int
+
+
+class CalledBack(Answered, frozen=True, kw_only=True):
+    """The seed's answer to a callback: the plan's id."""
+
+    id: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457. `code` is stable; `faults` lists all that is wrong with their paths; further members are facts."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    trace_id: str
+    faults: tuple[Fault, ...] = ()
+
+
+class SealView(Answered, frozen=True, kw_only=True):
+    value: str
+    sections: dict[str, str]
+    items: dict[str, str]
+    workflows: dict[str, ResolvedWorkflow]
+    by: str
+    at: datetime
+
+
+class VoteView(Answered, frozen=True, kw_only=True):
+    """`counts`: the vote is for the seal that is asked about now."""
+
+    by: str
+    vote: Literal["approve", "reject"]
+    seal: str
+    at: datetime
+    channel: str
+    comment: str
+    counts: bool
+
+
+class RuleView(Answered, frozen=True, kw_only=True):
+    """`missing` more people out of `waiting_for` must agree."""
+
+    approvers: tuple[str, ...]
+    needed: int
+    given: int
+    missing: int
+    waiting_for: tuple[str, ...]
+
+
+class LevelView(Answered, frozen=True, kw_only=True):
+    """`open`: this level is asked now; a level opens when the ones before it are met."""
+
+    state: Literal["met", "open", "later"]
+    rules: tuple[RuleView, ...]
+
+
+class ApprovalView(Answered, frozen=True, kw_only=True):
+    """The newest round, what it needs, and who is still asked."""
+
+    round: int
+    state: Literal["none", "open", "passed", "denied", "expired", "closed"]
+    seal: str
+    submitted_at: datetime | None
+    submitted_by: str
+    deadline: datetime | None
+    decided_at: datetime | None
+    reason: str
+    votes: tuple[VoteView, ...]
+    levels: tuple[LevelView, ...]
+
+
+class GateView(Answered, frozen=True, kw_only=True):
+    """`waits`: the plan waits here for an answer. `instance_code` is the code that a callback must bring."""
+
+    waits: bool
+    round: int
+    state: Literal["none", "due", "open", "passed", "failed", "expired", "overridden", "closed"]
+    instance_code: str
+    deadline: datetime | None
+    opened_at: datetime | None
+    answered_at: datetime | None
+    text: str
+
+
+class AttemptView(Answered, frozen=True, kw_only=True):
+    number: int
+    by: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: Literal["", "done", "failed", "cancelled"]
+    error: str
+    run: str
+    log: str
+    outputs: dict[str, str]
+
+
+class ItemView(Answered, frozen=True, kw_only=True):
+    """An item as it is written and how far it is. `ready`: what it needs is settled."""
+
+    item: Item
+    status: ItemStatus
+    ready: bool
+    attempts: tuple[AttemptView, ...]
+    ticked: tuple[str, ...]
+    remark: str
+    reason: str
+    by: str
+    at: datetime | None
+
+
+class TimesView(Answered, frozen=True, kw_only=True):
+    """Milestones of this pass."""
+
+    planning: datetime | None
+    finish_planning: datetime | None
+    approval: datetime | None
+    executing: datetime | None
+    success: datetime | None
+    ended: datetime | None
+
+
+class DriftView(Answered, frozen=True, kw_only=True):
+    item: str
+    fields: tuple[str, ...]
+    at: datetime
+
+
+class NextStep(Answered, frozen=True, kw_only=True):
+    """Something that may be done now, and by whom. `verb` is the last part of the address (`seal`, `vote`, ...).
+
+    An empty `by` means that no person does it: the system acts, or an outside answer is awaited until `until`.
+    """
+
+    verb: str
+    by: tuple[str, ...]
+    detail: str
+    item: str = ""
+    gate: str = ""
+    until: datetime | None = None
+
+
+class PlanView(Answered, frozen=True, kw_only=True):
+    """A plan as the log has it at `version` and `position`. `next` says what may be done now and by whom."""
+
+    id: str
+    index: int
+    project: str
+    status: Status
+    reason: str
+    version: int
+    position: int
+    content: Content
+    items: tuple[ItemView, ...]
+    seal: SealView | None
+    approval: ApprovalView
+    gates: dict[GateName, GateView]
+    times: TimesView
+    drift: DriftView | None
+    start_requested: str
+    schedule_missed: bool
+    settled: bool
+    source: Source | None
+    created_by: str
+    created_at: datetime
+    updated_by: str
+    updated_at: datetime
+    next: tuple[NextStep, ...]
+
+
+class PlanRow(Answered, frozen=True, kw_only=True):
+    """One line of a list of plans."""
+
+    id: str
+    index: int
+    project: str
+    name: str
+    status: Status
+    owners: tuple[str, ...]
+    labels: tuple[str, ...]
+    window_start: datetime | None
+    window_end: datetime | None
+    item_owners: tuple[str, ...]
+    waiting_for: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    updated_by: str
+    version: int
+    position: int
+
+
+class PlanPage(Answered, frozen=True, kw_only=True):
+    """`next` is the cursor of the next page, `null` at the end. The list contains the log up to `position` at least."""
+
+    plans: tuple[PlanRow, ...]
+    next: str | None
+    position: int
+
+
+class RecordPage(Answered, frozen=True, kw_only=True):
+    """The operation record. `next` is the cursor of the next page; the record contains the log up to `position`."""
+
+    entries: tuple[dict[str, Any], ...]
+    next: str | None
+    position: int
+
+
+class DeliveryView(Answered, frozen=True, kw_only=True):
+    """A hook on its way out, or at its end. `next_at`: when it is tried again."""
+
+    id: str
+    plan: str
+    event: GateName
+    round: int
+    endpoint: str
+    state: Literal["pending", "sending", "retrying", "delivered", "dead"]
+    attempts: int
+    created_at: datetime
+    ended_at: datetime | None
+    status: int | None
+    error: str
+    next_at: datetime | None
+    version: int
+
+
+class DeliveryPage(Answered, frozen=True, kw_only=True):
+    deliveries: tuple[DeliveryView, ...]
+
+
+class StepView(Answered, frozen=True, kw_only=True):
+    """`output_bytes` and `output_sha256` describe what the step printed, kept beside the log."""
+
+    stage: str
+    name: str
+    type: Literal["script", "http"]
+    state: Literal["todo", "running", "passed", "failed", "cancelled", "timeout", "unknown"]
+    attempt: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    error: str
+    output_bytes: int
+    output_sha256: str
+    outputs: dict[str, str]
+
+
+class RunView(Answered, frozen=True, kw_only=True):
+    """A workflow run. The values of its inputs are not shown; credentials among them are names only, everywhere."""
+
+    id: str
+    plan: str
+    item: str
+    attempt: int
+    project: str
+    workflow: str
+    revision: int
+    digest: str
+    state: Literal["waiting", "running", "passed", "failed", "cancelled", "unknown"]
+    inputs: tuple[str, ...]
+    steps: tuple[StepView, ...]
+    owner: str
+    cancel_reason: str | None
+    error: str
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None
+    version: int
+
+
+class WorkflowView(Answered, frozen=True, kw_only=True):
+    """`revision` is the stream's version; `digest` is what a seal binds."""
+
+    id: str
+    project: str
+    name: str
+    revision: int
+    digest: str
+    definition: WorkflowDefinition
+    put_by: str
+    put_at: datetime
+
+
+class EndpointView(Answered, frozen=True, kw_only=True):
+    """`signed`: a signing secret is kept for it."""
+
+    id: str
+    name: str
+    url: str
+    events: tuple[GateName, ...]
+    enabled: bool
+    signed: bool
+    version: int
+
+
+class EndpointPage(Answered, frozen=True, kw_only=True):
+    endpoints: tuple[EndpointView, ...]
+
+
+class Me(Answered, frozen=True, kw_only=True):
+    """Who the token speaks for."""
+
+    id: str
+    groups: tuple[str, ...]
+    administrator: bool
+    channel: str
+
+
+class UserView(Answered, frozen=True, kw_only=True):
+    id: str
+    name: str
+    groups: tuple[str, ...]
+    administrator: bool
+
+
+class TokenView(Answered, frozen=True, kw_only=True):
+    """`token` is shown this once; `id` takes it back."""
+
+    id: str
+    token: str
+    expires_at: datetime | None
+
+
+class SecretView(Answered, frozen=True, kw_only=True):
+    """`reference` is what a workflow's credential input names. The value is never shown."""
+
+    name: str
+    reference: str
+
+
+class FeedEvent(Answered, frozen=True, kw_only=True):
+    """One event of the live feed. `data` is its public form; `plan` is empty where it concerns none."""
+
+    position: int
+    stream: str
+    plan: str
+    version: int
+    type: str
+    at: datetime
+    actor: str
+    data: msgspec.Raw
+
+
+class Health(Answered, frozen=True, kw_only=True):
+    """`reasons` says why work should not be sent here now."""
+
+    state: Literal["alive", "ready", "not_ready"]
+    reasons: tuple[str, ...] = ()
