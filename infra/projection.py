@@ -1,0 +1,184 @@
+"""Projections: tables that are folded from the log, live or from the beginning, always to the same rows.
+
+A projection's rows and its checkpoint move in one transaction, and the checkpoint moves first, by compare-and-set. So a
+fact is folded once, whatever crashes, and a second projector of the same name finds itself beaten and steps back until
+the first one has plainly stopped. A fact that cannot be folded stops the projection, loudly; it is never skipped.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from contracts.envelope import Fact, Position
+from infra.postgres import load_sql
+from infra.tail import Readable, Tail, Wake, database_away
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+
+log = structlog.get_logger()
+
+
+class Projectable(Readable, Protocol):
+    """The part of the log that a projector needs; `infra.eventlog.EventLog` has it."""
+
+    @property
+    def pool(self) -> "asyncpg.Pool[asyncpg.Record]": ...
+
+
+class Projection(Protocol):
+    """What to fold into which tables. `tables` are all that it writes, with their schema, in no order."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tables(self) -> Sequence[str]: ...
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        """Write what these facts change, inside the caller's transaction: fold in memory, then one upsert per table.
+
+        The rows may depend on the facts alone: no clock, no chance, and not on how the facts were cut into lists.
+        """
+        ...
+
+
+class Superseded(Exception):
+    """Another projector of the same name moved the checkpoint."""
+
+
+class Projector:
+    """Keeps one projection at the end of the log. Safe to run twice; only one works at a time.
+
+    `position` is the last fact known to be folded, by this one or another; `stuck` tells what holds it up, if anything.
+    """
+
+    def __init__(
+        self,
+        source: Projectable,
+        wake: Wake,
+        projection: Projection,
+        *,
+        limit: int = 500,
+        poll_seconds: float = 0.2,
+        standby_seconds: float = 2.0,
+    ) -> None:
+        self._source = source
+        self._projection = projection
+        self._open_sql = load_sql("infra", "checkpoint_open")
+        self._read_sql = load_sql("infra", "checkpoint_read")
+        self._move_sql = load_sql("infra", "checkpoint_move")
+        self._limit = limit
+        self._tail = Tail(source, wake, poll_seconds, limit=limit)
+        self._standby_seconds = standby_seconds
+        self.position: Position = 0
+        self.standing_by = False
+        self.stuck: str | None = None
+
+    async def run(self) -> None:
+        """Fold until cancelled. Raises nothing else: what fails is told, shown in `stuck`, and tried again."""
+        pause = 0.1
+        while True:
+            before = self.position
+            try:
+                await self._follow()
+            except Superseded:
+                await self._stand_by()
+                continue
+            except Exception as error:
+                self._tell(error)
+            pause = 0.1 if self.position != before else min(pause * 2, 5.0)
+            await asyncio.sleep(pause)
+
+    def _tell(self, error: Exception) -> None:
+        if database_away(error):
+            log.warning("projection_waits", projection=self._projection.name, error=repr(error))
+        else:
+            self.stuck = repr(error)
+            log.exception("projection_stuck", projection=self._projection.name, after=self.position)
+
+    async def catch_up(self) -> Position:
+        """Fold up to the present end of the log and return that position. Raises what folding raises."""
+        await self._open()
+        while facts := await self._source.read_after(self.position, self._limit):
+            await self._fold(facts)
+        return self.position
+
+    async def _follow(self) -> None:
+        await self._open()
+        async for facts in self._tail.after(self.position):
+            try:
+                await self._fold(facts)
+            except Exception as error:
+                if isinstance(error, Superseded) or database_away(error):
+                    raise
+                # One by one now, so that everything before the bad one is folded and the bad one is named.
+                for fact in facts:
+                    await self._fold([fact])
+            self.stuck = None
+
+    async def _open(self) -> None:
+        """Take up where the checkpoint stands; a checkpoint beyond the log belongs to another history: start again."""
+        async with self._source.pool.acquire() as conn:
+            await conn.execute(self._open_sql, self._projection.name)
+            self.position = await conn.fetchval(self._read_sql, self._projection.name)
+        if self.position and not await self._source.read_after(self.position - 1, 1):
+            log.error("projection_ahead_of_log", projection=self._projection.name, position=self.position)
+            await empty(self._source, self._projection)
+            self.position = 0
+
+    async def _fold(self, facts: list[Fact]) -> None:
+        """One transaction: move the checkpoint, then write the rows."""
+        last = facts[-1].position
+        async with self._source.pool.acquire() as conn, conn.transaction():
+            moved = await conn.execute(self._move_sql, self._projection.name, self.position, last)
+            if moved != "UPDATE 1":
+                raise Superseded
+            await self._projection.apply(conn, facts)
+        self.position = last
+
+    async def _stand_by(self) -> None:
+        """Return when the checkpoint has stood still behind the log for a while: its owner is gone."""
+        self.standing_by = True
+        log.info("projection_stands_by", projection=self._projection.name, position=self.position)
+        try:
+            while True:
+                await asyncio.sleep(self._standby_seconds)
+                if await self._owner_is_gone():
+                    log.info("projection_takes_over", projection=self._projection.name, position=self.position)
+                    return
+        finally:
+            self.standing_by = False
+
+    async def _owner_is_gone(self) -> bool:
+        try:
+            async with self._source.pool.acquire() as conn:
+                found = await conn.fetchval(self._read_sql, self._projection.name)
+            if found != self.position:
+                self.position = found or 0
+                return False
+            return bool(await self._source.read_after(self.position, 1))
+        except Exception as error:
+            self._tell(error)
+            return False
+
+
+async def empty(source: Projectable, projection: Projection) -> None:
+    """Throw a projection's rows away and set its checkpoint to 0, both or neither."""
+    async with source.pool.acquire() as conn, conn.transaction():
+        await conn.execute("truncate " + ", ".join(projection.tables))
+        await conn.execute(load_sql("infra", "checkpoint_reset"), projection.name)
+
+
+async def rebuild(source: Projectable, projection: Projection, *, limit: int = 500) -> Position:
+    """Fold a projection again from the first fact and return the position reached.
+
+    A live projector of the same name steps back meanwhile, and goes on afterwards. Raises what folding raises.
+    """
+    await empty(source, projection)
+    return await Projector(source, Wake(), projection, limit=limit).catch_up()
