@@ -209,7 +209,7 @@ def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:
 
 def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
     state = plan.state_of(event.item)
-    attempt = Attempt(event.attempt, fact.actor, fact.at, event.run)
+    attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
     plan.items[event.item] = replace(
         state, status="running", attempts=(*state.attempts, attempt), by=fact.actor, at=fact.at
     )

@@ -55,6 +55,7 @@ class Attempt(msgspec.Struct, frozen=True):
     error: str = ""
     log: str = ""
     outputs: dict[str, str] = {}
+    retry_of: str = ""
 
 
 class ItemState(msgspec.Struct, frozen=True):

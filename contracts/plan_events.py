@@ -121,11 +121,12 @@ class PlanDrifted(Event, frozen=True):
 
 
 class ItemStarted(Event, frozen=True):
-    """Intent: attempt `attempt` of a workflow item runs as `run`."""
+    """Intent: attempt `attempt` of a workflow item runs as `run`. `retry_of`: the failed run whose passed steps are kept."""
 
     item: str
     attempt: int
     run: str
+    retry_of: str = ""
 
 
 class ItemFinished(Event, frozen=True):

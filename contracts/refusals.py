@@ -71,6 +71,7 @@ STATUS: dict[str, int] = {
     # gates and callbacks
     "gate_not_open": 409,
     "gate_not_failed": 409,
+    "gate_not_passed": 409,
     "instance_code_stale": 410,
     "instance_code_unknown": 409,
     "answer_contradicts": 409,

@@ -5,6 +5,7 @@ A step is always intent, effect, outcome: `run.step_started.v1` before anything 
 and until when; the stream version is the fence, since an old owner that wakes up appends at a version that has passed.
 """
 
+import hashlib
 from typing import Literal
 
 from contracts.plan_events import Event
@@ -22,7 +23,11 @@ class Blob(Event, frozen=True):
 
 
 class RunCreated(Event, frozen=True):
-    """`steps` is where to begin: a retry starts at the step that failed, the earlier ones are kept as passed."""
+    """`first_step` is where to begin: a retry starts at the step that failed, the earlier ones are kept as passed.
+
+    `inputs` are complete (defaults filled in); a credential stays the reference `secret:NAME`. `retry_of` is the run that
+    failed, `outputs` what its passed steps gave.
+    """
 
     plan: str
     item: str
@@ -32,6 +37,8 @@ class RunCreated(Event, frozen=True):
     definition: WorkflowDefinition
     inputs: dict[str, str]
     first_step: int = 0
+    retry_of: str = ""
+    outputs: dict[str, str] = {}
 
 
 class RunClaimed(Event, frozen=True):
@@ -42,10 +49,13 @@ class RunClaimed(Event, frozen=True):
 
 
 class StepStarted(Event, frozen=True):
+    """Intent. `place` names the folder of runs where a process of this attempt can be found, and nowhere else."""
+
     step: int
     name: str
     attempt: int
     key: str
+    place: str = ""
 
 
 class StepFinished(Event, frozen=True):
@@ -79,3 +89,18 @@ EVENTS: dict[str, type[Event]] = {
     "run.finished.v1": RunFinished,
 }
 OWNERS: dict[str, tuple[str, ...]] = {"executor": tuple(EVENTS)}
+
+
+def run_id(plan: str, item: str, attempt: int) -> str:
+    """The id of the run that an item's attempt is: the same for everybody who asks, so it is created once."""
+    return hashlib.sha256("\x00".join((plan, item, str(attempt))).encode()).hexdigest()[:24]
+
+
+def run_stream(run: str) -> str:
+    """The stream of a run."""
+    return f"run-{run}"
+
+
+def step_key(run: str, step: str, attempt: int) -> str:
+    """The idempotency key under which a step's effect is asked for."""
+    return f"{run}/{step}/{attempt}"

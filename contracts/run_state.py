@@ -32,10 +32,11 @@ class StepState(msgspec.Struct, frozen=True):
     error: str = ""
     output: Blob | None = None
     outputs: dict[str, str] = {}
+    place: str = ""
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A workflow run at `version` of its stream."""
+    """A workflow run at `version` of its stream and `position` of the log."""
 
     id: str
     created: RunCreated
@@ -48,7 +49,9 @@ class Run(msgspec.Struct, frozen=True):
     cancel_reason: str | None = None
     outcome: RunOutcome | None = None
     error: str = ""
+    outputs: dict[str, str] = {}
     ended_at: int = 0
+    position: int = 0
 
     @property
     def next_step(self) -> int | None:
@@ -63,14 +66,16 @@ def fold_run(facts: Iterable[Fact], run: Run | None = None) -> Run | None:
         if run is None:
             run = _created(event, fact) if isinstance(event, RunCreated) else None
         else:
-            run = replace(_after(run, event, fact), version=fact.version)
+            run = replace(_after(run, event, fact), version=fact.version, position=fact.position)
     return run
 
 
 def _created(event: RunCreated, fact: Fact) -> Run:
     total = sum(len(stage.steps) for stage in event.definition.stages)
     steps = tuple(StepState("passed" if i < event.first_step else "todo") for i in range(total))
-    return Run(stream_id(fact.stream), event, fact.at, fact.actor, fact.version, steps)
+    return Run(
+        stream_id(fact.stream), event, fact.at, fact.actor, fact.version, steps, outputs=event.outputs, position=fact.position
+    )
 
 
 def _after(run: Run, event: Event | None, fact: Fact) -> Run:
@@ -78,7 +83,7 @@ def _after(run: Run, event: Event | None, fact: Fact) -> Run:
         case RunClaimed():
             return replace(run, owner=event.owner, until=event.until)
         case StepStarted():
-            return _with_step(run, event.step, StepState("running", event.attempt, fact.at))
+            return _with_step(run, event.step, StepState("running", event.attempt, fact.at, place=event.place))
         case StepFinished():
             before = run.steps[event.step]
             step = replace(
@@ -90,7 +95,7 @@ def _after(run: Run, event: Event | None, fact: Fact) -> Run:
                 output=event.output,
                 outputs=event.outputs,
             )
-            return _with_step(run, event.step, step)
+            return replace(_with_step(run, event.step, step), outputs={**run.outputs, **event.outputs})
         case RunCancelRequested():
             return replace(run, cancel_reason=event.reason)
         case RunFinished():
