@@ -1,4 +1,4 @@
-"""The embedded NATS server: loopback only, a user with its own permissions per service, JetStream files in the folder.
+"""The embedded NATS server: loopback only, a user per service, JetStream files in the folder.
 
 nats-server does not lock its store: two servers on one folder ruin it without a word. `DataFolder`'s lock prevents it.
 """
@@ -16,7 +16,7 @@ from infra.embedded.ports import LOOPBACK, free_port, is_free, remember_port, re
 from infra.embedded.postgres import last_line
 from infra.embedded.programs import nats_program
 from infra.embedded.secrets import passwords, write_private
-from infra.embedded.users import NATS_USERS, authorization
+from infra.embedded.users import NATS_USERS, accounts
 from infra.errors import Misconfigured
 
 _MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
@@ -96,7 +96,7 @@ class NatsServer:
                     "ports_file_dir": str(self._home),
                     "max_payload": _MAX_PAYLOAD_BYTES,
                     "jetstream": {"store_dir": str(self._home / "store")},
-                    "authorization": authorization(self.users),
+                    "accounts": accounts(self.users),
                 }
             )
         )

@@ -1,4 +1,14 @@
-"""Who may say what on NATS. The bus mirrors the log only while nobody but the relay can speak on its event subjects."""
+"""Who may say what on NATS: three accounts, so that the stream of events has one writer in fact and not only on paper.
+
+A permission to publish does not look at the *reply* subject of a message. Whoever may call the stream's API at all could
+name an event subject as the place for the answer, the server itself would write that answer into the stream, and sequence
+would never again equal position (seen on 2.15.1). Between accounts the server replaces reply subjects, so:
+
+* EVENTS holds the stream and the relay, nobody else;
+* SERVICES holds commands and their answers; it hears `gonogo.v1.wake` from EVENTS and nothing else;
+* OBSERVERS holds other teams; they see events, and reach the reading half of the stream's API under `OBSERVER_API`
+  (`connection.jetstream(prefix=OBSERVER_API)`), by pull consumers or by direct get.
+"""
 
 from collections.abc import Mapping
 
@@ -7,51 +17,70 @@ from infra.embedded.secrets import SERVICES
 
 RELAY = "relay"
 OBSERVER = "observer"
-"""The read-only user for other teams."""
-
+OBSERVER_API = "gonogo.v1.js"
 NATS_USERS = (*SERVICES, OBSERVER)
 
+_API = "$JS.API"
 _INBOX = "_INBOX.>"
 
 _READING = (
-    f"$JS.API.STREAM.INFO.{STREAM}",
-    f"$JS.API.STREAM.MSG.GET.{STREAM}",
-    f"$JS.API.DIRECT.GET.{STREAM}",
-    f"$JS.API.DIRECT.GET.{STREAM}.>",
-    f"$JS.API.CONSUMER.CREATE.{STREAM}",
-    f"$JS.API.CONSUMER.CREATE.{STREAM}.>",
-    f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.>",
-    f"$JS.API.CONSUMER.DELETE.{STREAM}.>",
-    f"$JS.API.CONSUMER.INFO.{STREAM}.>",
-    f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.>",
-    f"$JS.API.CONSUMER.NAMES.{STREAM}",
-    f"$JS.API.CONSUMER.LIST.{STREAM}",
-    "$JS.API.STREAM.NAMES",
-    "$JS.API.INFO",
-    # Both forms of the acknowledgement subject (ADR-15): which one the server uses depends on its version and flags.
-    f"$JS.ACK.{STREAM}.>",
-    f"$JS.ACK.*.*.{STREAM}.>",
-    "$JS.FC.>",
+    "STREAM.NAMES",
+    f"STREAM.INFO.{STREAM}",
+    f"STREAM.MSG.GET.{STREAM}",
+    f"CONSUMER.CREATE.{STREAM}",
+    f"CONSUMER.CREATE.{STREAM}.>",
+    f"CONSUMER.DURABLE.CREATE.{STREAM}.>",
+    f"CONSUMER.DELETE.{STREAM}.>",
+    f"CONSUMER.INFO.{STREAM}.>",
+    f"CONSUMER.NAMES.{STREAM}",
+    f"CONSUMER.LIST.{STREAM}",
 )
 
+_READING_MANY = (f"CONSUMER.MSG.NEXT.{STREAM}.>", f"DIRECT.GET.{STREAM}", f"DIRECT.GET.{STREAM}.>")
+"""Calls that are answered by more than one message."""
 
-def authorization(passwords: Mapping[str, str]) -> dict[str, object]:
-    """The `authorization` block of the server: nobody without a password, everybody with what they need."""
+# Both forms of the subject (ADR-15): which one the server uses depends on its version and flags.
+_ACKNOWLEDGEMENTS = (f"$JS.ACK.{STREAM}.>", f"$JS.ACK.*.*.{STREAM}.>")
+
+
+def accounts(passwords: Mapping[str, str]) -> dict[str, object]:
+    """The `accounts` block of the server. Nobody gets in without a password."""
+    services = [
+        _user(name, passwords, [COMMANDS, _INBOX], [COMMANDS, WAKE, _INBOX]) for name in SERVICES if name != RELAY
+    ]
+    relay = _user(
+        RELAY, passwords, [EVENTS, WAKE, f"{_API}.>", "$JS.ACK.>", "$JS.FC.>", _INBOX], [EVENTS, WAKE, _INBOX]
+    )
+    observer = _user(OBSERVER, passwords, [f"{OBSERVER_API}.>", *_ACKNOWLEDGEMENTS], [EVENTS, _INBOX])
     return {
-        "users": [{"user": user, "password": passwords[user], "permissions": _permissions(user)} for user in NATS_USERS]
+        "EVENTS": {"jetstream": "enabled", "users": [relay], "exports": _exports()},
+        "SERVICES": {"users": services, "imports": [_stream(WAKE)]},
+        "OBSERVERS": {"users": [observer], "imports": _imports()},
     }
 
 
-def _permissions(user: str) -> dict[str, object]:
-    if user == RELAY:
-        return {
-            "publish": {"allow": [EVENTS, WAKE, "$JS.API.>", "$JS.ACK.>", _INBOX]},
-            "subscribe": {"allow": ["gonogo.v1.>", "$JS.EVENT.>", _INBOX]},
-        }
-    if user == OBSERVER:
-        private = f"_INBOX_{OBSERVER}.>"
-        return {"publish": {"allow": list(_READING)}, "subscribe": {"allow": [EVENTS, private]}}
-    return {
-        "publish": {"allow": [COMMANDS, _INBOX, *_READING]},
-        "subscribe": {"allow": ["gonogo.v1.>", _INBOX]},
-    }
+def _exports() -> list[dict[str, object]]:
+    one: list[dict[str, object]] = [{"service": f"{_API}.{call}"} for call in _READING]
+    one += [{"service": subject} for subject in _ACKNOWLEDGEMENTS]
+    many: list[dict[str, object]]
+    many = [{"service": f"{_API}.{call}", "response_type": "stream"} for call in _READING_MANY]
+    return [{"stream": EVENTS}, {"stream": WAKE}, *one, *many]
+
+
+def _imports() -> list[dict[str, object]]:
+    # Under a prefix of its own, since every account has a `$JS.API` that would answer as well.
+    api = [_service(f"{_API}.{call}") | {"to": f"{OBSERVER_API}.{call}"} for call in (*_READING, *_READING_MANY)]
+    return [_stream(EVENTS), *api, *map(_service, _ACKNOWLEDGEMENTS)]
+
+
+def _service(subject: str) -> dict[str, object]:
+    return {"service": {"account": "EVENTS", "subject": subject}}
+
+
+def _stream(subject: str) -> dict[str, object]:
+    return {"stream": {"account": "EVENTS", "subject": subject}}
+
+
+def _user(name: str, passwords: Mapping[str, str], publish: list[str], subscribe: list[str]) -> dict[str, object]:
+    permissions = {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}
+    return {"user": name, "password": passwords[name], "permissions": permissions}
