@@ -7,23 +7,24 @@ from typing import Any
 import msgspec
 import structlog
 
-from contracts.commands import Accepted, Actor, AnyCommand, Command, Denied, Failed, Reply, Request
+from contracts.commands import Accepted, Actor, AnyCommand, Denied, Failed, Reply, Request
 from contracts.refusals import Refused
 from infra.errors import Unavailable
+from infra.tail import database_away
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Accepted]]
 
 _decode_request = msgspec.json.Decoder(Request).decode
-_decode_reply: Callable[[bytes], Reply] = msgspec.json.Decoder(Reply).decode  # type: ignore[arg-type]  # a union is no type
+_decode_reply: Callable[[bytes], Reply] = msgspec.json.Decoder(Reply).decode
 _encode = msgspec.json.Encoder().encode
 
 
 class Requests:
     """Answers the requests of one service. `handlers` has one entry per command type that the service owns."""
 
-    def __init__(self, service: str, handlers: Mapping[type[Command], Callable[..., Awaitable[Accepted]]]) -> None:
+    def __init__(self, service: str, handlers: Mapping[Any, Handler]) -> None:
         self._service = service
         self._handlers = handlers
 
@@ -45,7 +46,10 @@ class Requests:
             return Denied(refused.code, refused.detail, refused.faults, refused.facts)
         except Unavailable as unavailable:
             return Failed(str(unavailable), unavailable.retry_after_seconds)
-        except Exception:
+        except Exception as error:
+            if database_away(error):
+                log.warning("command_waits", service=self._service, error=repr(error))
+                return Failed("The database does not answer.")
             log.exception("command_failed", service=self._service, command=type(request.command).__name__)
             return Failed("The service met an unexpected fault; it is logged.")
 

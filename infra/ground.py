@@ -1,0 +1,75 @@
+"""What every service stands on, opened together: the log, the bus, a doorbell that both ring, a clock, background work.
+
+A background task never ends by itself; one that does ends the process, so that no service lives on half alive.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from infra.bus import Bus
+from infra.clock import Clock, SystemClock
+from infra.config import Settings
+from infra.eventlog import EventLog
+from infra.tail import Tail, Wake
+
+
+class Ground:
+    """The open ground of one service. Has what `infra.process` asks of a service: `ready()` and `failed`."""
+
+    def __init__(self, log: EventLog, bus: Bus, clock: Clock) -> None:
+        self.log = log
+        self.bus = bus
+        self.clock = clock
+        self.wake = Wake()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        log.failed.add_done_callback(lambda writer: self._fail(writer.result()))
+
+    def tail(self) -> Tail:
+        """A follower of the log that this service's doorbell wakes."""
+        return Tail(self.log, self.wake)
+
+    def run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Work that goes on until the service ends."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def ready(self) -> str | None:
+        """None when commands may be sent, else why not."""
+        return None if self.bus.connected else "NATS does not answer"
+
+    async def stop_work(self) -> None:
+        """Cancel the background work and wait for it."""
+        for task in self._tasks:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        self._fail(error or RuntimeError(f"{task.get_name()} ended by itself"))
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+
+@asynccontextmanager
+async def open_ground(name: str, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Ground]:
+    """Opens the log and makes the bus, which the caller starts after declaring what it serves.
+
+    On leaving: the bus answers what it has taken, the background work stops, the log sends what is queued.
+    """
+    log = await EventLog.open(settings.database_url.reveal())
+    bus = Bus(settings.nats_url, name=name, user=settings.nats_user, password=settings.nats_password.reveal())
+    ground = Ground(log, bus, clock or SystemClock())
+    bus.on_wake(ground.wake.set)
+    try:
+        yield ground
+    finally:
+        await bus.stop()
+        await ground.stop_work()
+        await log.close()

@@ -1,0 +1,92 @@
+"""Keeps `view.record`: one row per entry, found by plan, in the order of the log."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from contracts.envelope import Fact, category, stream_id
+from contracts.evolve import evolve
+from contracts.plan import Plan
+from contracts.record import Entry
+from infra.plan_states import PlanStates, ReadStream, by_stream
+from infra.postgres import load_sql
+from services.audit.views import entry
+
+if TYPE_CHECKING:
+    from infra.projection import Connection
+
+_PACKAGE = "services.audit"
+_encode = msgspec.json.Encoder().encode
+_INSTALLATION = ""
+
+
+class Record:
+    """The projection `record`."""
+
+    name: ClassVar[str] = "record"
+    tables: ClassVar[Sequence[str]] = ("view.record", "view.record_stream")
+
+    def __init__(self, read_stream: ReadStream) -> None:
+        self._states = PlanStates(read_stream)
+        self._put = load_sql(_PACKAGE, "put_entries")
+        self._put_streams = load_sql(_PACKAGE, "put_streams")
+        self._read_streams = load_sql(_PACKAGE, "read_streams")
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        """Fold the facts plan by plan, find the plan of all others, then one statement per table."""
+        around: dict[int, tuple[Plan | None, Plan | None]] = {}
+        for stream, own in by_stream(facts, "plan").items():
+            await self._fold(stream, own, around)
+        plans = await self._plans(conn, facts)
+        rows = []
+        for fact in facts:
+            made = entry(fact, *around.get(fact.position, (None, None)))
+            if made is not None:
+                rows.append(_row(plans.get(fact.stream, _INSTALLATION), fact, made))
+        if rows:
+            await conn.execute(self._put, *map(list, zip(*rows, strict=True)))
+
+    async def _fold(self, stream: str, facts: list[Fact], around: dict[int, tuple[Plan | None, Plan | None]]) -> None:
+        plan = await self._states.before(facts[0])
+        for fact in facts:
+            before, plan = plan, evolve(plan, fact)
+            around[fact.position] = (before, plan)
+        self._states.keep(stream, plan)
+
+    async def _plans(self, conn: "Connection", facts: list[Fact]) -> dict[str, str]:
+        """Stream -> plan, for all streams of these facts that belong to one."""
+        plans: dict[str, str] = {}
+        new: dict[str, str] = {}
+        for fact in facts:
+            kind = category(fact.stream)
+            if kind in {"plan", "callback"}:
+                plans[fact.stream] = stream_id(fact.stream)
+            elif kind in {"run", "delivery"} and fact.version == 1:
+                plans[fact.stream] = new[fact.stream] = _plan_of(fact)
+        if new:
+            await conn.execute(self._put_streams, list(new), list(new.values()))
+        missing = {fact.stream for fact in facts if category(fact.stream) in {"run", "delivery"}} - set(plans)
+        if missing:
+            plans.update({row["stream"]: row["plan"] for row in await conn.fetch(self._read_streams, list(missing))})
+        return plans
+
+
+def _plan_of(fact: Fact) -> str:
+    """The plan that a run or a delivery names in its first event."""
+    plan: Any = msgspec.json.decode(fact.payload, type=dict[str, Any]).get("plan", _INSTALLATION)
+    return str(plan)
+
+
+def _row(plan: str, fact: Fact, made: Entry) -> tuple[Any, ...]:
+    return (
+        plan,
+        fact.position,
+        fact.ordinal,
+        fact.at,
+        fact.actor,
+        fact.channel,
+        made.verb,
+        made.target,
+        _encode(made),
+    )

@@ -1,0 +1,134 @@
+"""From a fact to an entry of the operation record. Pure.
+
+The entry says what changed by comparing the plan before and after the fact, so nothing that the fold does can be left
+out. Facts of runs, deliveries and callbacks have no state to compare and say what their event says. Lease renewals are
+the only events that make no entry: they are work in progress, not operations.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from contracts.envelope import Fact, category, stream_id
+from contracts.moments import rfc3339
+from contracts.plan import Plan
+from contracts.public import public_form
+from contracts.record import Entry
+from contracts.values import SECTIONS
+
+VERBS: Mapping[str, str] = {
+    "plan.created.v1": "create",
+    "plan.edited.v1": "edit",
+    "plan.sealed.v1": "seal",
+    "plan.reopened.v1": "reopen",
+    "plan.cancelled.v1": "cancel",
+    "plan.submitted.v1": "submit",
+    "plan.vote_cast.v1": "vote",
+    "plan.vote_withdrawn.v1": "withdraw vote",
+    "plan.approved.v1": "approve",
+    "plan.denied.v1": "deny",
+    "plan.approval_expired.v1": "expire approval",
+    "plan.start_requested.v1": "request start",
+    "plan.execution_started.v1": "start",
+    "plan.schedule_missed.v1": "miss schedule",
+    "plan.drifted.v1": "stop for drift",
+    "plan.items_settled.v1": "settle items",
+    "plan.succeeded.v1": "succeed",
+    "plan.timed_out.v1": "time out",
+    "item.started.v1": "execute",
+    "item.finished.v1": "finish",
+    "item.completed.v1": "complete",
+    "item.sub_step_ticked.v1": "tick",
+    "item.skipped.v1": "skip",
+    "item.waived.v1": "waive",
+    "gate.opened.v1": "open gate",
+    "gate.progressed.v1": "report progress",
+    "gate.passed.v1": "pass gate",
+    "gate.failed.v1": "fail gate",
+    "gate.expired.v1": "expire gate",
+    "gate.overridden.v1": "override gate",
+    "run.created.v1": "create run",
+    "run.step_started.v1": "start step",
+    "run.step_finished.v1": "finish step",
+    "run.cancel_requested.v1": "cancel run",
+    "run.finished.v1": "finish run",
+    "delivery.created.v1": "raise hook",
+    "delivery.attempted.v1": "send hook",
+    "delivery.succeeded.v1": "deliver hook",
+    "delivery.failed.v1": "fail delivery",
+    "delivery.died.v1": "give up delivery",
+    "delivery.resent.v1": "resend hook",
+    "callback.refused.v1": "refuse callback",
+    "endpoint.put.v1": "put endpoint",
+    "workflow.revised.v1": "revise workflow",
+}
+SILENT = frozenset({"run.claimed.v1"})
+"""Event types that make no entry. A test demands every known type in `VERBS` or here."""
+
+_DETAILS = ("reason", "comment", "remark", "error", "text", "code", "outcome", "vote", "fields", "detail", "status")
+
+
+def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> Entry | None:
+    """The entry of a fact; `before` and `after` are the plan around it, for facts of a plan's stream."""
+    if fact.type in SILENT:
+        return None
+    data = msgspec.json.decode(public_form(fact.type, fact.payload), type=dict[str, Any])
+    old, new = _changes(before, after)
+    return Entry(
+        position=fact.position,
+        at=rfc3339(fact.at) or "",
+        actor=fact.actor,
+        channel=fact.channel,
+        verb=VERBS.get(fact.type, fact.type),
+        target=_target(fact, data),
+        detail=_detail(data),
+        before=old,
+        after=new,
+        cause=fact.cause,
+        type=fact.type,
+        stream=fact.stream,
+    )
+
+
+def _target(fact: Fact, data: dict[str, Any]) -> str:
+    kind = category(fact.stream)
+    if kind == "plan":
+        if "item" in data:
+            return f"item {data['item']}"
+        return f"gate {data['gate']}" if "gate" in data else "plan"
+    if kind == "run":
+        return f"run {stream_id(fact.stream)}" + (f" step {data['name']}" if "name" in data else "")
+    if kind == "delivery":
+        return f"delivery {stream_id(fact.stream)}"
+    return f"gate {data['gate']}" if kind == "callback" else fact.stream
+
+
+def _detail(data: dict[str, Any]) -> str:
+    parts = (data[name] for name in _DETAILS if data.get(name))
+    return "; ".join(", ".join(part) if isinstance(part, list) else str(part) for part in parts)
+
+
+def _changes(before: Plan | None, after: Plan | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    if after is None:
+        return {}, {}
+    old, new = _facets(before, after), _facets(after, before)
+    names = [name for name in new if old.get(name) != new[name]]
+    return {name: old[name] for name in names if name in old}, {name: new[name] for name in names}
+
+
+def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
+    """What can change about a plan, by name. Items and sections that are the very same on both sides are left out."""
+    if plan is None:
+        return {}
+    facets: dict[str, Any] = {"status": plan.status, "seal": plan.seal.value if plan.seal else None}
+    for name in SECTIONS:
+        value = getattr(plan.content, name)
+        if other is None or getattr(other.content, name) is not value:
+            facets[name] = msgspec.to_builtins(value)
+    for item, state in plan.items.items():
+        if other is None or other.items.get(item) is not state:
+            facets[f"item {item}"] = {"status": state.status, "attempts": len(state.attempts)}
+    for gate, gate_state in plan.gates.items():
+        facets[f"gate {gate}"] = f"{gate_state.state} (round {gate_state.round})" if gate_state.round else "none"
+    return facets

@@ -1,0 +1,37 @@
+"""Wires the planner: commands in, events out, the list of plans and the timers kept."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from contracts.commands import CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.evolve import fold
+from infra.commands import Desk
+from infra.ground import Ground, open_ground
+from infra.identity import Identities
+from infra.postgres import load_sql
+from infra.projection import Projector
+from infra.requests import Requests
+from services.planner.config import Settings
+from services.planner.handlers import Planner
+from services.planner.projections import PlanList
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Ground]:
+    """The running planner."""
+    async with open_ground("planner", settings) as ground:
+        await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
+        planner = Planner(ground.log, Desk(ground.log, fold), Identities(ground.log.pool))
+        handlers = {
+            CreatePlan: planner.create,
+            CopyPlan: planner.copy,
+            EditPlan: planner.edit,
+            SealPlan: planner.seal,
+            ReopenPlan: planner.move,
+            CancelPlan: planner.move,
+        }
+        projector = Projector(ground.log, ground.wake, PlanList(ground.log.read_stream))
+        ground.run(projector.run(), "projection plans")
+        ground.bus.serve("planner", Requests("planner", handlers))
+        await ground.bus.start()
+        yield ground

@@ -1,0 +1,47 @@
+"""Keeps `view.plan` and `view.timer`: both follow from a plan's folded state, so they are written together."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from contracts.envelope import Fact
+from contracts.evolve import fold
+from contracts.plan import Plan
+from infra.plan_states import PlanStates, ReadStream, by_stream
+from infra.postgres import load_sql
+from services.planner.views import plan_row, timer_rows
+
+if TYPE_CHECKING:
+    from infra.projection import Connection
+
+_PACKAGE = "services.planner"
+
+
+class PlanList:
+    """The projection `plans`. Rows depend on the folded plans alone, so live and rebuilt ones are equal."""
+
+    name: ClassVar[str] = "plans"
+    tables: ClassVar[Sequence[str]] = ("view.plan", "view.timer")
+
+    def __init__(self, read_stream: ReadStream) -> None:
+        self._states = PlanStates(read_stream)
+        self._put_plans = load_sql(_PACKAGE, "put_plans")
+        self._drop_timers = load_sql(_PACKAGE, "drop_timers")
+        self._put_timers = load_sql(_PACKAGE, "put_timers")
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        """Fold the facts plan by plan, then one statement per table."""
+        plans: list[Plan] = []
+        for stream, own in by_stream(facts, "plan").items():
+            plan = fold(own, await self._states.before(own[0]))
+            self._states.keep(stream, plan)
+            if plan is not None:
+                plans.append(plan)
+        if not plans:
+            return
+        await conn.execute(self._put_plans, msgspec.json.encode([plan_row(plan) for plan in plans]).decode())
+        await conn.execute(self._drop_timers, [f"plan-{plan.id}" for plan in plans])
+        timers = [msgspec.structs.astuple(row) for plan in plans for row in timer_rows(plan)]
+        if timers:
+            await conn.execute(self._put_timers, *map(list, zip(*timers, strict=True)))
