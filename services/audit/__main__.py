@@ -1,8 +1,8 @@
-"""`python -m services.audit`"""
+"""`python -m services.audit`; with `--rebuild` it folds its projections again and ends."""
 
-from infra.process import run_service
-from services.audit.app import build
+from infra.rebuild import run_or_rebuild
+from services.audit.app import build, projections
 from services.audit.config import Settings
 
 if __name__ == "__main__":
-    run_service("audit", Settings, build)
+    run_or_rebuild("audit", Settings, build, projections)

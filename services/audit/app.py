@@ -1,19 +1,25 @@
 """Wires audit: the operation record, kept at the end of the log."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
-from infra.projection import Projector
+from infra.projection import Projection, Projector
 from services.audit.config import Settings
 from services.audit.projections import Record
+
+
+def projections(log: EventLog) -> Sequence[Projection]:
+    """What this service keeps in tables."""
+    return (Record(log.read_stream),)
 
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running audit service."""
     async with open_ground("audit", settings) as ground:
-        projector = Projector(ground.log, ground.wake, Record(ground.log.read_stream))
-        ground.run(projector.run(), "projection record")
+        for projection in projections(ground.log):
+            ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
         await ground.bus.start()
         yield ground

@@ -1,19 +1,25 @@
 """Wires the planner: commands in, events out, the list of plans and the timers kept."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from contracts.commands import CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
 from contracts.evolve import fold
 from infra.commands import Desk
+from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
-from infra.projection import Projector
+from infra.projection import Projection, Projector
 from infra.requests import Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
 from services.planner.projections import PlanList
+
+
+def projections(log: EventLog) -> Sequence[Projection]:
+    """What this service keeps in tables."""
+    return (PlanList(log.read_stream),)
 
 
 @asynccontextmanager
@@ -30,8 +36,8 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
         }
-        projector = Projector(ground.log, ground.wake, PlanList(ground.log.read_stream))
-        ground.run(projector.run(), "projection plans")
+        for projection in projections(ground.log):
+            ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
         ground.bus.serve("planner", Requests("planner", handlers))
         await ground.bus.start()
         yield ground
