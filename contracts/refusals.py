@@ -26,6 +26,7 @@ STATUS: dict[str, int] = {
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "invalid_parameter": 400,
     "precondition_required": 428,
     "version_conflict": 412,
     "idempotency_key_reused": 422,
