@@ -1,0 +1,1 @@
+"""The executor: starts plans, handles item commands, runs workflows, ends what the window ends."""
