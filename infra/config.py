@@ -68,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     status_file: Annotated[
         Path | None, msgspec.Meta(description="File into which the chosen status port is written.")
     ] = None
+    start_file: Annotated[
+        Path | None, msgspec.Meta(description="Wait until this file exists before connecting to any server.")
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="The least severe level that is logged.")
     ] = "info"

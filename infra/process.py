@@ -21,6 +21,7 @@ from infra.status import StatusListener
 
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
+_GATE_SECONDS = 0.01
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +121,8 @@ class Process:
 
     async def _open_until_end(self) -> None:
         """Opens until it succeeds. In one task from entering to leaving, as task groups and cancel scopes demand."""
+        while self._settings.start_file is not None and not self._settings.start_file.exists():  # noqa: ASYNC110
+            await asyncio.sleep(_GATE_SECONDS)  # the file is made by another process
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
             try:

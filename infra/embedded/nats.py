@@ -12,8 +12,8 @@ import msgspec
 
 from infra.embedded.child import Child, spawn
 from infra.embedded.folder import DataFolder
-from infra.embedded.ports import LOOPBACK, free_port, is_free, remember_port, remembered_port
-from infra.embedded.postgres import last_line
+from infra.embedded.logfile import last_words, rotate
+from infra.embedded.ports import LOOPBACK, remember_port, remembered_port
 from infra.embedded.programs import nats_program
 from infra.embedded.secrets import passwords, write_private
 from infra.embedded.users import NATS_USERS, accounts
@@ -23,7 +23,8 @@ _MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
 """Above the largest append (1 MiB) with its envelope, far below what would stall the server."""
 
 _STOP = ((signal.SIGTERM, 10.0),)
-_START_SECONDS = 10.0
+_EARLIER_START_SECONDS = 10.0
+_START_SECONDS = 120.0  # a large store is read again after a crash
 
 
 class NatsServer:
@@ -44,19 +45,22 @@ class NatsServer:
 
     async def start(self) -> None:
         """Returns when it answers. `Misconfigured` with one sentence when it cannot start."""
+        rotate(self._log)
+        self.choose_port()
         program = nats_program(self._environ)
-        first = self.port == 0
-        if first:
-            self.port = remembered_port(self._home / "port")
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _START_SECONDS
+        deadline = loop.time() + _EARLIER_START_SECONDS
         while not await self._start_once(str(program)):
             if loop.time() > deadline:
-                raise Misconfigured(f"NATS does not start: {last_line(self._log)} (see {self._log})")
+                raise Misconfigured(f"NATS does not start: {last_words(self._log)} (see {self._log})")
             await asyncio.sleep(0.1)
-            if first and not is_free(self.port):
-                self.port = free_port()
-        remember_port(self._home / "port", self.port)
+
+    def choose_port(self) -> int:
+        """The port, fixed from now on: that of the last start if it is free, else another. Called by `start` as well."""
+        if self.port == 0:
+            self.port = remembered_port(self._home / "port")
+            remember_port(self._home / "port", self.port)
+        return self.port
 
     async def stop(self) -> None:
         if self.child is not None:

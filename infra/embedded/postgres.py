@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from infra.embedded.child import Child, spawn
 from infra.embedded.folder import DataFolder
-from infra.embedded.ports import LOOPBACK, free_port, is_free, remember_port, remembered_port
+from infra.embedded.logfile import last_words, rotate
+from infra.embedded.ports import LOOPBACK, remember_port, remembered_port
 from infra.embedded.programs import postgres_programs
 from infra.embedded.secrets import passwords
 from infra.errors import Misconfigured
@@ -33,7 +34,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 _STOP = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))  # fast, then immediate; SIGTERM would wait for the clients
-_START_SECONDS = 60.0
+_START_SECONDS = 600.0  # recovery after a crash reads the log since the last checkpoint
 _EARLIER_START_SECONDS = 10.0
 
 
@@ -55,14 +56,20 @@ class PostgresServer:
 
     async def start(self) -> None:
         """Returns when it answers. `Misconfigured` with one sentence when it cannot start."""
+        rotate(self._log)
+        self.choose_port()
         programs = postgres_programs(self._environ, self._folder.account, self._folder.programs)
         if not self._cluster.exists():
             await self._create(programs)
-        first = self.port == 0
-        if first:
+        await self._start_until_ready(programs)
+
+    def choose_port(self) -> int:
+        """The port, fixed from now on: that of the last start if it is free, else another. Called by `start` as well."""
+        if self.port == 0:
+            self._make_home()
             self.port = remembered_port(self._home / "port")
-        await self._start_until_ready(programs, may_move=first)
-        remember_port(self._home / "port", self.port)
+            remember_port(self._home / "port", self.port)
+        return self.port
 
     async def ensure_database(self, name: str = DATABASE) -> None:
         """Creates the database unless it exists."""
@@ -93,15 +100,18 @@ class PostgresServer:
             self.child.signal(signal.SIGKILL)
             await self.child.wait()
 
-    async def _create(self, programs: Path) -> None:
+    def _make_home(self) -> None:
         self._home.mkdir(mode=0o700, exist_ok=True)
+        if account := self._folder.account:
+            os.chown(self._home, account.uid, account.gid)
+
+    async def _create(self, programs: Path) -> None:
         fresh, password_file = self._home / "cluster.new", self._home / "password.new"
         shutil.rmtree(fresh, ignore_errors=True)  # a first start was cut short
         password_file.unlink(missing_ok=True)
         with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
             output.write(self._password)
         if account := self._folder.account:
-            os.chown(self._home, account.uid, account.gid)
             os.chown(password_file, account.uid, account.gid)
         options = ["-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file}", "-c", "scram_iterations=1"]
         locale = [
@@ -115,25 +125,24 @@ class PostgresServer:
         child = await self._spawn("initdb", argv)
         try:
             if await child.wait() != 0:
-                raise Misconfigured(f"PostgreSQL could not create its files: {last_line(self._log)} (see {self._log})")
+                raise Misconfigured(f"PostgreSQL could not create its files: {last_words(self._log)} (see {self._log})")
         finally:
             await child.stop((signal.SIGTERM, 5.0))
             password_file.unlink(missing_ok=True)
         fresh.rename(self._cluster)
 
-    async def _start_until_ready(self, programs: Path, *, may_move: bool) -> None:
-        """Tries again while an earlier server of ours still ends, and on another port if somebody took this one."""
+    async def _start_until_ready(self, programs: Path) -> None:
+        """Tries again for a while: an earlier server of ours may still be ending."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _EARLIER_START_SECONDS
         while True:
+            said = self._log.stat().st_size if self._log.exists() else 0
             self.child = await self._spawn("postgres", self._command(programs))
             if await self._ready(self.child):
                 return
             if loop.time() > deadline:
-                raise Misconfigured(f"PostgreSQL does not start: {last_line(self._log)} (see {self._log})")
+                raise Misconfigured(f"PostgreSQL does not start: {last_words(self._log, said)} (see {self._log})")
             await asyncio.sleep(0.1)
-            if may_move and not is_free(self.port):
-                self.port = free_port()
 
     def _command(self, programs: Path) -> list[str]:
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
@@ -165,14 +174,3 @@ class PostgresServer:
         return await spawn(
             name, argv, env=env, log=self._log, death_signal=signal.SIGINT, account=account, cwd=self._home
         )
-
-
-def last_line(log: Path) -> str:
-    """The last thing a program wrote before it ended, for a sentence to a person."""
-    try:
-        lines = log.read_text(errors="replace").split("\n")
-    except OSError:
-        return "it said nothing"
-    said = [line for line in lines if line.strip()]
-    faults = [line for line in said[-20:] if "FATAL" in line or "error" in line.lower()]
-    return (faults or said or ["it said nothing"])[-1].strip()
