@@ -1,8 +1,8 @@
 """A reply on every path: whatever a handler does, the asker learns of it at once instead of waiting for a timeout.
 
-A failure of ours travels as `{"failed": <why>}`: `malformed` (the body is no command; asking again is useless),
-`unavailable` (the database or the like; the same request may be sent again), `error` (a fault in the service, told in
-its log), `stopping` (handed back by a service that ends; send again). It carries no detail, since it may reach outside.
+This is the last resort, in the words of `contracts.commands.Reply`: a body that cannot be read is `Denied`, anything else
+that goes wrong is `Failed`, without detail of ours, since it may reach outside; our log has it. A handler that answers
+its own failures (see `infra.requests`) never gets here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
+from contracts.commands import Denied, Failed
 from infra.errors import Unavailable
 
 log = structlog.get_logger()
@@ -18,27 +19,21 @@ Handler = Callable[[bytes], Awaitable[bytes]]
 """Turns the body of a request into the body of its reply."""
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """The reply of a service that could not decide: `malformed`, `unavailable`, `error` or `stopping`."""
-
-    failed: str
-
-
 async def answer(service: str, handler: Handler, body: bytes) -> bytes:
-    """The handler's reply, or a `Failure`. Raises nothing but cancellation."""
+    """The handler's reply, or one that says why there is none. Raises nothing but cancellation."""
     try:
         return await handler(body)
     except msgspec.DecodeError as error:
         log.warning("command_malformed", service=service, error=str(error), size_bytes=len(body))
-        return failure("malformed")
+        return msgspec.json.encode(Denied("malformed_body", f"Not a request: {error}"))
     except Unavailable as error:
         log.warning("command_not_done", service=service, error=str(error))
-        return failure("unavailable")
+        return failure(str(error), error.retry_after_seconds)
     except Exception:
         log.exception("command_failed", service=service)
-        return failure("error")
+        return failure("The service met an unexpected fault; it is logged.")
 
 
-def failure(why: str) -> bytes:
-    """The body of a reply that says that no answer could be found."""
-    return msgspec.json.encode(Failure(why))
+def failure(detail: str, retry_after_seconds: float = 1.0) -> bytes:
+    """The body of a reply that says that nothing was decided, or that it is not known."""
+    return msgspec.json.encode(Failed(detail, retry_after_seconds))

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _RECONNECT_SECONDS = 0.25
 _NOBODY_SECONDS = 0.05
 _LOST = "bus"
+_STOPPING = "The service is stopping; another one will take it."
 
 Declare = Callable[[NatsBroker], Subscription]
 
@@ -129,7 +130,7 @@ class Bus:
     ) -> bytes:
         """The reply of any process of the service, sent again (same bytes) after each `timeout` without one.
 
-        A service that could not decide replies `{"failed": ...}`, see `infra.bus.answer`. Raises Unavailable(service)
+        Even a service that could not decide replies, see `infra.bus.answer`. Raises Unavailable(service)
         after `timeout * attempts` seconds, also when nobody serves it; ValueError when the body is too large.
         """
         subject = command_subject(service)
@@ -160,7 +161,7 @@ class Bus:
     def _declare(self, subject: str, queue: str, body: Callable[[bytes], Awaitable[bytes]], *, reply: bool) -> None:
         def declare(broker: NatsBroker) -> Subscription:
             return Subscription(
-                broker, subject, queue, body, workers=self._max_workers, reply=reply, stopping=failure("stopping")
+                broker, subject, queue, body, workers=self._max_workers, reply=reply, stopping=failure(_STOPPING, 0.1)
             )
 
         self._declared.append(declare)
@@ -214,7 +215,7 @@ class Bus:
             ack_policy=AckPolicy.MANUAL,
             middlewares=self._middlewares,
             connect_timeout=2,
-            reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # nats-py takes fractions
+            reconnect_time_wait=_RECONNECT_SECONDS,  # FastStream says int, nats-py takes fractions
             max_reconnect_attempts=-1,
             ping_interval=5,
             max_outstanding_pings=2,

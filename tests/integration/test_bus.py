@@ -7,10 +7,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from contracts.commands import Denied, Failed
 from contracts.subjects import WAKE
 from infra.bus import Bus
 from infra.bus.answer import Handler
 from infra.errors import Unavailable
+from infra.requests import decode_reply
 from tests.support.servers import Nats
 from tests.support.wait import eventually
 
@@ -65,11 +67,14 @@ async def test_every_way_to_fail_is_answered_and_not_left_to_a_timeout(bus: Make
     async def ask(body: bytes) -> bytes:
         return await gateway.request("planner", body, timeout=5, attempts=1)
 
-    assert await ask(b"not json") == b'{"failed":"malformed"}'
-    assert await ask(b'{"number": "one"}') == b'{"failed":"malformed"}'
-    assert await ask(b"") == b'{"failed":"malformed"}'
-    assert await ask(b'{"number": 1}') == b'{"failed":"unavailable"}'
-    assert await ask(b'{"number": 2}') == b'{"failed":"error"}'
+    for unreadable in (b"not json", b'{"number": "one"}', b"", b"\xff"):
+        refused = decode_reply(await ask(unreadable))
+        assert isinstance(refused, Denied)
+        assert refused.code == "malformed_body"
+    assert decode_reply(await ask(b'{"number": 1}')) == Failed("log is not available")
+    broken = decode_reply(await ask(b'{"number": 2}'))
+    assert isinstance(broken, Failed)
+    assert "a bug" not in broken.detail
     assert await ask(b'{"number": 3}') == b"done"
 
 
@@ -182,7 +187,7 @@ async def test_a_stopping_service_answers_what_it_took_and_what_it_must_give_up(
     await stopping
     assert await asked[b"soon"] == b"soon"
     assert await asked[b"queued"] == b"queued"
-    assert await asked[b"never"] == b'{"failed":"stopping"}'
+    assert isinstance(decode_reply(await asked[b"never"]), Failed)
 
 
 async def test_a_wake_rings_every_listener(bus: Make, nats: Nats) -> None:
