@@ -17,7 +17,7 @@ from contracts.plan_events import (
 )
 from contracts.refusals import Refused
 from contracts.rights import demand_mover, owners
-from services.approval.slots import may_fill, progress
+from contracts.slots import may_fill, progress
 
 Command = SubmitPlan | VoteOnPlan | WithdrawVote
 
