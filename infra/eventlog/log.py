@@ -12,12 +12,21 @@ from typing import Self
 import asyncpg
 
 from contracts.envelope import Fact, Position, Version
-from infra.errors import Corrupt
+from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 _PACKAGE = "infra.eventlog"
+_READ_SECONDS = 10.0
+# The connection or the server went away, or is not back yet. Reading again is always safe.
+_LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
 
 
 class EventLog:
@@ -63,30 +72,42 @@ class EventLog:
 
     async def seen(self, principal: str, key: str, fingerprint: bytes) -> Seen | KeyReused | None:
         """What became of a command, or None when it was never stored (a refusal never is)."""
-        record = await self.pool.fetchrow(self._read_command, principal, key)
-        if record is None:
+        records = await self._fetch(self._read_command, principal, key)
+        if not records:
             return None
+        record = records[0]
         if record["fingerprint"] != fingerprint:
             return KeyReused()
         return Seen(record["version"], record["last"], record["answer"])
 
     async def read_stream(self, stream: str, after_version: Version = 0) -> list[Fact]:
-        """All events of a stream above `after_version`, in order. Empty when there are none."""
-        return facts(await self.pool.fetch(self._read_stream, stream, after_version))
+        """All events of a stream above `after_version`, in order; empty when there are none. Reads raise Unavailable."""
+        return facts(await self._fetch(self._read_stream, stream, after_version))
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
         """The next events in order, at most `limit`. Raises Corrupt at a hole."""
-        found = facts(await self.pool.fetch(self._read_after, position, limit))
+        found = facts(await self._fetch(self._read_after, position, limit))
         if found and found[-1].position != position + len(found):
             raise Corrupt(f"the log has a hole after position {position}, before {found[-1].position}")
         return found
 
     async def head(self) -> Head:
         """The end of the log now."""
-        record = await self.pool.fetchrow(self._read_head)
-        if record is None:
+        records = await self._fetch(self._read_head)
+        if not records:
             raise Corrupt("the log has no head")
+        record = records[0]
         return Head(record["position"], record["epoch"], record["recorded_at"])
+
+    async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Reads, once more on a fresh connection if the first one turns out to be dead; then Unavailable."""
+        try:
+            try:
+                return await self.pool.fetch(query, *arguments, timeout=_READ_SECONDS)
+            except _LOST:
+                return await self.pool.fetch(query, *arguments, timeout=_READ_SECONDS)
+        except (*_LOST, TimeoutError) as error:
+            raise Unavailable("the event log") from error
 
     async def close(self) -> None:
         """Sends what is queued, then lets go of all connections."""
