@@ -138,7 +138,7 @@ def _text_of(field: str, secret: bool, environ: Mapping[str, str]) -> str | None
 
 def _convert(text: str, wanted: Any) -> Any:
     bare = _bare(wanted)
-    if bare is Secret:
+    if _is_secret(wanted):
         return Secret(text)
     if bare is Path or Path in get_args(bare):
         return Path(text)
