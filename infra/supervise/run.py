@@ -6,7 +6,7 @@ The first SIGINT, SIGTERM or SIGHUP drains and stops everything, a second one ki
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from infra import logs
@@ -26,9 +26,11 @@ async def run(
     report: Reporter | None = None,
     environ: Mapping[str, str] = os.environ,
     drain_seconds: float = 10.0,
+    on_ready: Callable[[System], Awaitable[None]] | None = None,
 ) -> int:
     """The exit code: 0 after a signal, 1 when a part cannot be kept running, 2 when a folder or port is wrong.
 
+    `on_ready` is awaited once, when every part is ready.
     What went wrong was then said in one sentence to `report` (default: lines on stderr). Nothing is left running.
     """
     report = report or StderrReporter()
@@ -38,7 +40,7 @@ async def run(
         system = System(
             folder, services, http_port=http_port, report=report, environ=environ, drain_seconds=drain_seconds
         )
-        return await _until_signal(system, report)
+        return await _until_signal(system, report, on_ready)
     except Misconfigured as fault:
         report.notice(str(fault))
         return MISCONFIGURED
@@ -47,7 +49,7 @@ async def run(
         return FAILED
 
 
-async def _until_signal(system: System, report: Reporter) -> int:
+async def _until_signal(system: System, report: Reporter, on_ready: Callable[[System], Awaitable[None]] | None) -> int:
     ending = asyncio.Event()
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     loop = asyncio.get_running_loop()
@@ -59,7 +61,7 @@ async def _until_signal(system: System, report: Reporter) -> int:
 
     for number in handled:
         loop.add_signal_handler(number, on_signal)
-    life = asyncio.create_task(_live(system))
+    life = asyncio.create_task(_live(system, on_ready))
     signalled = asyncio.create_task(ending.wait())
     try:
         await asyncio.wait({life, signalled}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,7 +79,9 @@ async def _until_signal(system: System, report: Reporter) -> int:
             loop.remove_signal_handler(number)
 
 
-async def _live(system: System) -> None:
+async def _live(system: System, on_ready: Callable[[System], Awaitable[None]] | None) -> None:
     async with system:
+        if on_ready is not None:
+            await on_ready(system)
         if system.failed is not None:
             await asyncio.shield(system.failed)

@@ -1,0 +1,157 @@
+"""All commands of `gonogo` by noun and verb, and the one place where a command ends: its exit code, its last sentence.
+
+Commands are named as "module:function", so that help costs no import of what only a running command needs (aiohttp, the
+servers). A refusal, an absent gateway or a wrong setting ends as a sentence on stderr; Ctrl-C ends quietly.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+from services.cli.exits import EXIT_CODES, Exit
+
+Verb = tuple[str, str, str]
+"""Name, function, what it does."""
+
+PLAN: tuple[Verb, ...] = (
+    ("list", "plan:list_plans", "Lists plans."),
+    ("show", "plan:show", "Shows a plan."),
+    ("create", "plan:create", "Creates a plan."),
+    ("import", "plan:import_plan", "Turns a Markdown checklist into a plan."),
+    ("edit", "plan:edit", "Changes sections of a plan."),
+    ("copy", "plan:copy", "Creates a plan with the content of another."),
+    ("seal", "moves:seal", "Finishes planning and seals what will run."),
+    ("submit", "moves:submit", "Asks the approvers."),
+    ("vote", "moves:vote", "Approves or rejects what was sealed."),
+    ("withdraw", "moves:withdraw", "Takes your own vote back."),
+    ("start", "moves:start", "Starts a plan."),
+    ("reopen", "moves:reopen", "Back to planning."),
+    ("cancel", "moves:cancel", "Ends a plan for good."),
+    ("record", "record:record", "Prints who did what, when."),
+    ("watch", "record:watch", "Follows a plan live."),
+)
+ITEM: tuple[Verb, ...] = (
+    ("complete", "item:complete", "Confirms that a text item is done."),
+    ("tick", "item:tick", "Ticks one sub-step."),
+    ("execute", "item:execute", "Runs the workflow of an item."),
+    ("retry", "item:retry", "Runs a failed item again."),
+    ("skip", "item:skip", "Leaves an item out, with a reason."),
+    ("waive", "item:waive", "Accepts a failed item as it is, with a reason."),
+    ("log", "item:log", "Prints what an item's run has printed."),
+)
+NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
+    "plan": ("Release plans.", PLAN),
+    "item": ("The items of a plan.", ITEM),
+    "gate": (
+        "The gates of a plan, where outside systems are asked.",
+        (
+            ("recheck", "gate:recheck", "Asks the outside system again."),
+            ("override", "gate:override", "Goes on without its yes, with a reason."),
+        ),
+    ),
+    "workflow": (
+        "Workflows that items run.",
+        (
+            ("put", "workflow:put", "Stores a workflow."),
+            ("show", "workflow:show", "Shows a workflow."),
+        ),
+    ),
+    "endpoint": (
+        "Where hooks go.",
+        (
+            ("put", "endpoint:put", "Stores where hooks go."),
+            ("list", "endpoint:list_endpoints", "Lists where hooks go."),
+        ),
+    ),
+    "delivery": ("Hooks on their way out.", (("list", "endpoint:list_deliveries", "Lists the hooks of a plan."),)),
+    "user": (
+        "People and their tokens.",
+        (
+            ("put", "user:put", "Stores a user."),
+            ("token", "user:token", "Makes a token and prints it once."),
+        ),
+    ),
+}
+ALONE: tuple[Verb, ...] = (
+    ("me", "user:me", "Shows who the token speaks for."),
+    ("version", "about:version", "Prints the version."),
+    ("completion", "about:completion", "Prints the completion script for a shell."),
+)
+SYSTEM: tuple[Verb, ...] = (
+    ("up", "up:up", "Starts the whole system here, with its own servers."),
+    ("demo", "demo.command:demo", "Takes a real release through a system of its own."),
+    ("verify", "verify:verify", "Checks the whole log: no gap, every hash."),
+    ("rebuild", "rebuild:rebuild", "Drops and rebuilds what is derived from the log."),
+)
+
+_HELP = "Release plans: drafted, sealed, approved, executed and proved, on one append-only log."
+_SETTINGS = """
+Settings: GONOGO_URL (default http://127.0.0.1:8640), GONOGO_TOKEN or GONOGO_TOKEN_FILE. NO_COLOR turns colours off.
+"""
+
+
+def build() -> App:
+    """The application. Cheap: nothing of a command is imported."""
+    codes = "\n".join(f"  {int(code):>3}  {meaning}" for code, meaning in EXIT_CODES.items())
+    app = App(
+        name="gonogo",
+        help=_HELP,
+        help_epilogue=f"{_SETTINGS.strip()}\n\nExit codes:\n\n{codes}",
+        help_format="plaintext",
+        version_flags=("--version",),
+        version=_version,
+        result_action="return_value",
+        error_formatter=_usage_line,
+    )
+    for noun, (help_text, verbs) in NOUNS.items():
+        group = App(name=noun, help=help_text, help_format="plaintext", help_epilogue="", version_flags=())
+        _add(group, verbs)
+        app.command(group)
+    _add(app, ALONE)
+    _add(app, SYSTEM, Group("The system"))
+    return app
+
+
+def _add(app: App, verbs: Sequence[Verb], group: Group | None = None) -> None:
+    for name, function, help_text in verbs:
+        app.command(f"services.cli.{function}", name=name, help=help_text, group=group)
+
+
+def _usage_line(error: CycloptsError) -> str:
+    return f"gonogo: {error} Try --help."
+
+
+def _version() -> str:
+    from services.cli.about import version_text
+
+    return version_text()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    from services.cli.problems import Problem
+
+    app = build()
+    try:
+        result = app(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except Problem as problem:
+        return _end(problem.exit_code, problem.lines())
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # `gonogo plan list | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except SystemExit as ended:  # cyclopts has said what is wrong
+        return int(ended.code or 0)
+    return int(result or Exit.OK)
+
+
+def _end(code: int, lines: Sequence[str]) -> int:
+    from services.cli.output import problem_lines
+
+    sys.stdout.flush()
+    problem_lines(lines)
+    return int(code)

@@ -1,0 +1,90 @@
+"""The database of a data folder, whether its system runs or not, for the commands that check and repair.
+
+Where the system runs its database is used beside it. Where it does not, PostgreSQL alone is started for the time of the
+command. It creates no folder and no database.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from infra.embedded.folder import DataFolder
+from infra.embedded.ports import LOOPBACK
+from infra.embedded.postgres import DATABASE, PostgresServer
+from infra.embedded.secrets import SERVICES, passwords
+from infra.errors import Misconfigured
+from services.cli.exits import Exit
+from services.cli.parts import folder_of
+from services.cli.problems import Problem, usage
+
+Dsn = Callable[[str], str]
+"""From a service's name to the address at which it logs in."""
+
+_CONNECT_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def database(data: Path | None, environ: Mapping[str, str], notice: Callable[[str], None]) -> AsyncIterator[Dsn]:
+    """The addresses, usable inside the context. `GONOGO_DATABASE_URL` is used for every service where it is set and no
+    folder was named. Raises `Problem`."""
+    if data is None and (url := environ.get("GONOGO_DATABASE_URL")):
+        yield lambda _service: url
+        return
+    path = folder_of(data, environ)
+    if not (path / "format").exists():
+        raise usage(f"{path} is no data folder of GoNoGo; name one with --data or GONOGO_DATA.")
+    running = await _running(path)
+    if running is not None:
+        yield running
+        return
+    try:
+        async with _alone(path, environ, notice) as dsn:
+            yield dsn
+    except Misconfigured as fault:
+        raise usage(f"{fault}.") from None
+
+
+async def _running(path: Path) -> Dsn | None:
+    """The addresses of a system that runs on this folder; None when none answers."""
+    try:
+        port = int((path / "postgres" / "port").read_text())
+        roles = msgspec.json.decode((path / "secrets" / "database.json").read_bytes(), type=dict[str, str])
+        dsn = _dsn_of(port, roles)
+        connection = await asyncpg.connect(dsn("audit"), timeout=_CONNECT_SECONDS, ssl=False)
+    except PermissionError:
+        raise usage(f"The data folder {path} belongs to another user.") from None
+    except (OSError, ValueError, KeyError, TimeoutError, msgspec.DecodeError):
+        return None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None
+    await connection.close()
+    return dsn
+
+
+@asynccontextmanager
+async def _alone(path: Path, environ: Mapping[str, str], notice: Callable[[str], None]) -> AsyncIterator[Dsn]:
+    folder = DataFolder.open(path, environ)
+    try:
+        if not (folder.postgres / "cluster").exists():
+            raise Misconfigured(f"the data folder {path} holds no database yet")
+        server = PostgresServer(folder, environ)
+        notice("no system runs on this folder; PostgreSQL is started for this command")
+        await server.start()
+        try:
+            yield _dsn_of(server.port, passwords(folder.secrets / "database.json", SERVICES))
+        finally:
+            await server.stop()
+    finally:
+        folder.close()
+
+
+def _dsn_of(port: int, roles: Mapping[str, str]) -> Dsn:
+    return lambda service: f"postgresql://gonogo_{service}:{roles[service]}@{LOOPBACK}:{port}/{DATABASE}"
+
+
+def away(error: Exception) -> Problem:
+    """The problem of a database that does not answer. Its address may hold a password, so it is not shown."""
+    return Problem(f"The database does not answer ({type(error).__name__}).", Exit.AWAY)

@@ -1,0 +1,122 @@
+"""Commands on the items of a plan: complete, tick, execute, retry, skip, waive, and the log of a run."""
+
+from typing import Any
+
+from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+
+
+async def complete(plan: str, item: str, /, *, remark: str = "", writing: Writing = WRITE) -> None:
+    """Confirms that a text item is done.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    remark
+        What to note about it.
+    """
+    await _order(plan, item, "complete", {"remark": remark}, writing, "Completed")
+
+
+async def tick(plan: str, item: str, step: str, /, *, undo: bool = False, writing: Writing = WRITE) -> None:
+    """Ticks one sub-step of a text item.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    step
+        Id of the sub-step.
+    undo
+        Take the tick away.
+    """
+    body = {"step": step, "ticked": not undo}
+    await _order(plan, item, "tick", body, writing, "Tick taken away" if undo else "Ticked")
+
+
+async def execute(plan: str, item: str, /, *, writing: Writing = WRITE) -> None:
+    """Runs the workflow of an item.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    """
+    await _order(plan, item, "execute", {}, writing, "Started")
+
+
+async def retry(plan: str, item: str, /, *, writing: Writing = WRITE) -> None:
+    """Runs a failed item again, from the step that failed.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    """
+    await _order(plan, item, "retry", {}, writing, "Started again")
+
+
+async def skip(plan: str, item: str, /, *, reason: str, writing: Writing = WRITE) -> None:
+    """Leaves an item out of this release.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    reason
+        Why.
+    """
+    await _order(plan, item, "skip", {"reason": reason}, writing, "Skipped")
+
+
+async def waive(plan: str, item: str, /, *, reason: str, writing: Writing = WRITE) -> None:
+    """Accepts a failed item as it is.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    reason
+        Why.
+    """
+    await _order(plan, item, "waive", {"reason": reason}, writing, "Waived")
+
+
+async def log(plan: str, item: str, /, *, attempt: int | None = None, reading: Reading = READ) -> None:
+    """Prints what an item's run has printed.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    attempt
+        Which attempt, from 1 on. Default: the newest.
+    """
+    async with asking(reading) as (gateway, output):
+        path = f"/api/v1/plans/{segment(plan)}/items/{segment(item)}/log"
+        text = (await gateway.get(path, attempt=attempt)).body.decode(errors="replace")
+        if output.as_json:
+            output.json({"plan": plan, "item": item, "attempt": attempt, "log": text})
+        else:
+            output.raw(text)
+
+
+async def _order(plan: str, item: str, verb: str, body: dict[str, Any], writing: Writing, sentence: str) -> None:
+    async with asking(writing) as (gateway, output):
+        path = f"/api/v1/plans/{segment(plan)}/items/{segment(item)}/{verb}"
+        answer = await gateway.send("POST", path, body, key=writing.key, if_match=match_of(writing))
+        show_done(output, answer, sentence)

@@ -1,0 +1,244 @@
+"""Commands on plans as documents: list, show, create, import, edit, copy. How a plan moves on stands in `moves.py`."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from services.cli.files import read_bytes, read_json, read_object
+from services.cli.options import READ, WRITE, Reading, Writing, asking, current_match, segment, show_done
+from services.cli.output import Output, when
+from services.cli.plan_view import show_plan
+from services.cli.problems import usage
+
+_PLANS = "/api/v1/plans"
+_PAGE = 200
+
+
+async def list_plans(
+    *,
+    status: str | None = None,
+    owner: str | None = None,
+    label: str | None = None,
+    project: str | None = None,
+    text: str | None = None,
+    waiting_for: str | None = None,
+    window_from: str | None = None,
+    window_to: str | None = None,
+    limit: int = 50,
+    reading: Reading = READ,
+) -> None:
+    """Lists plans; filters are combined by "and", values joined by commas by "or".
+
+    Parameters
+    ----------
+    status
+        Such as executing or wait_for_approval.
+    owner
+        Such as user:olivia or group:sre.
+    label
+        A label.
+    project
+        A project.
+    text
+        Found in name or description.
+    waiting_for
+        Plans that wait for this user's or group's vote.
+    window_from
+        Window touches the time from here on (RFC 3339).
+    window_to
+        Window touches the time up to here (RFC 3339).
+    limit
+        How many at most.
+    """
+    if limit < 1:
+        raise usage("--limit must be 1 or more.")
+    query = {
+        "status": status,
+        "owner": owner,
+        "label": label,
+        "project": project,
+        "text": text,
+        "waiting_for": waiting_for,
+        "window_from": window_from,
+        "window_to": window_to,
+    }
+    async with asking(reading) as (gateway, output):
+        plans: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while len(plans) < limit:
+            page = await gateway.get(_PLANS, **query, limit=min(limit - len(plans), _PAGE), cursor=cursor)
+            body = page.json()
+            plans += body["plans"]
+            cursor = body["next"]
+            if cursor is None:
+                break
+        _show_rows(output, plans, more=cursor is not None)
+
+
+def _show_rows(output: Output, plans: list[dict[str, Any]], *, more: bool) -> None:
+    if output.as_json:
+        output.json(plans)
+        return
+    columns = ("id", "no", "name", "project", "status", "owner", "window start", "updated")
+    rows = [
+        (
+            plan["id"],
+            plan["index"],
+            plan["name"],
+            plan["project"],
+            plan["status"],
+            plan["owners"],
+            when(plan["window_start"]),
+            when(plan["updated_at"]),
+        )
+        for plan in plans
+    ]
+    output.table(columns, rows, empty="No plan matches.")
+    if more:
+        output.note("There are more; ask for them with --limit.")
+
+
+async def show(plan: str, /, *, reading: Reading = READ) -> None:
+    """Shows a plan: status, what may be done next, items, approval, gates.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    """
+    async with asking(reading) as (gateway, output):
+        answer = await gateway.get(f"{_PLANS}/{segment(plan)}")
+        if output.as_json:
+            output.json(answer.body)
+        else:
+            show_plan(output, answer.json())
+
+
+async def create(
+    file: str | None = None,
+    /,
+    *,
+    project: str | None = None,
+    name: str | None = None,
+    writing: Writing = WRITE,
+) -> None:
+    """Creates a plan, and prints its id.
+
+    Parameters
+    ----------
+    file
+        JSON of the plan's sections, `-` for stdin.
+    project
+        The project; else the file's.
+    name
+        The name; else the file's.
+    """
+    body = read_object(file) if file else {}
+    body |= {field: value for field, value in (("project", project), ("name", name)) if value is not None}
+    async with asking(writing) as (gateway, output):
+        answer = await gateway.send("POST", _PLANS, body, key=writing.key)
+        _show_created(output, answer.body, answer.json()["id"])
+
+
+async def import_plan(
+    file: str, /, *, project: str = "default", name: str | None = None, writing: Writing = WRITE
+) -> None:
+    """Turns a Markdown checklist into a plan, and prints its id.
+
+    Check boxes become items with their section as group, nested boxes become sub-steps.
+
+    Parameters
+    ----------
+    file
+        The checklist, `-` for stdin.
+    project
+        The project of the plan.
+    name
+        The name of the plan; else the checklist's title.
+    """
+    text = read_bytes(file)
+    source = None if file == "-" else file.replace("\\", "/").rpartition("/")[2][:200]
+    async with asking(writing) as (gateway, output):
+        answer = await gateway.send(
+            "POST",
+            f"{_PLANS}/import",
+            text,
+            content_type="text/markdown",
+            key=writing.key,
+            project=project,
+            name=name,
+            source=source,
+        )
+        _show_created(output, answer.body, answer.json()["id"])
+
+
+def _show_created(output: Output, body: bytes, plan: str) -> None:
+    if output.as_json:
+        output.json(body)
+    else:
+        output.line(plan)
+
+
+async def edit(
+    plan: str,
+    file: str | None = None,
+    /,
+    *,
+    section: str | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    owner: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    label: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    writing: Writing = WRITE,
+) -> None:
+    """Changes sections of a plan that is being planned; what is not named stays.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    file
+        JSON of the changed sections, or of one section with --section; `-` for stdin.
+    section
+        The file holds this section alone, such as items or window.
+    name
+        New name.
+    description
+        New description.
+    owner
+        New owners; give it several times.
+    label
+        New labels; give it several times.
+    """
+    pairs = {"name": name, "description": description, "owner": owner, "labels": label}
+    changes: dict[str, Any] = {field: value for field, value in pairs.items() if value is not None}
+    if section is not None and (file is None or changes):
+        raise usage("--section goes with a FILE that holds the section, and with no other change.")
+    path, method = f"{_PLANS}/{segment(plan)}", "PATCH"
+    body: Any = changes
+    if section is not None and file is not None:
+        path, method, body = f"{path}/sections/{segment(section)}", "PUT", read_json(file)
+    elif file is not None:
+        body = read_object(file) | changes
+    if body == {} and section is None:
+        raise usage("Nothing to change: give a FILE or an option such as --name.")
+    async with asking(writing) as (gateway, output):
+        match = await current_match(gateway, plan, writing)
+        answer = await gateway.send(method, path, body, key=writing.key, if_match=match)
+        show_done(output, answer, "Changed")
+
+
+async def copy(plan: str, /, *, name: str | None = None, writing: Writing = WRITE) -> None:
+    """Creates a new plan with the content of another, without window and schedule, and prints its id.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan to copy.
+    name
+        Name of the new plan.
+    """
+    async with asking(writing) as (gateway, output):
+        body = {} if name is None else {"name": name}
+        answer = await gateway.send("POST", f"{_PLANS}/{segment(plan)}/copy", body, key=writing.key)
+        _show_created(output, answer.body, answer.json()["id"])

@@ -1,0 +1,132 @@
+"""The record of a plan: `plan record` prints it, `plan watch` follows it live and resumes where it was cut off."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal
+
+from services.cli.client import Gateway
+from services.cli.options import READ, Reading, asking, segment
+from services.cli.output import Output, clean, when
+from services.cli.problems import usage
+
+_PAGE = 500
+_FINAL = frozenset({"plan.succeeded.v1", "plan.cancelled.v1"})
+_COLUMNS = ("position", "at", "who", "did", "what", "status", "details")
+
+
+async def record(
+    plan: str,
+    /,
+    *,
+    limit: int | None = None,
+    order: Literal["newest", "oldest"] = "oldest",
+    reading: Reading = READ,
+) -> None:
+    """Prints the operation record of a plan: who did what, when, through which channel.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    limit
+        How many entries at most. Default: all.
+    order
+        Which come first.
+    """
+    if limit is not None and limit < 1:
+        raise usage("--limit must be 1 or more.")
+    async with asking(reading) as (gateway, output):
+        entries = [entry async for entry in entries_of(gateway, plan, order=order, limit=limit)]
+        if output.as_json:
+            output.json(entries)
+        else:
+            show_entries(output, entries)
+
+
+async def entries_of(
+    gateway: Gateway,
+    plan: str,
+    *,
+    order: str = "oldest",
+    limit: int | None = None,
+    min_position: int | None = None,
+) -> AsyncIterator[dict[str, Any]]:
+    """The entries, page by page. `min_position`: not before the record contains the log up to there."""
+    cursor: str | None = None
+    count = 0
+    while limit is None or count < limit:
+        page = await gateway.get(
+            f"/api/v1/plans/{segment(plan)}/record",
+            order=order,
+            limit=_PAGE if limit is None else min(_PAGE, limit - count),
+            cursor=cursor,
+            min_position=min_position,
+        )
+        body = page.json()
+        for entry in body["entries"]:
+            count += 1
+            yield entry
+        cursor = body["next"]
+        if cursor is None:
+            return
+
+
+def show_entries(output: Output, entries: list[dict[str, Any]]) -> None:
+    """The record as a table."""
+    output.table(_COLUMNS, [_row(entry) for entry in entries], empty="Nothing has happened yet.")
+
+
+def _row(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    after = entry.get("after", {})
+    status = after.get("status", "") if isinstance(after, dict) else ""
+    detail = entry.get("detail", "")
+    return (entry["position"], when(entry["at"]), entry["actor"], entry["verb"], entry["target"], status, detail)
+
+
+def details(event: Mapping[str, Any]) -> str:
+    """The fields of an event on one line, large ones by their size alone."""
+    data = event.get("data") or {}
+    return ", ".join(f"{name}={_short(value)}" for name, value in data.items())
+
+
+def _short(value: object) -> str:
+    match value:
+        case str() if len(value) <= 60:
+            return value
+        case str():
+            return f"{value[:57]}..."
+        case dict() | list() if len(value) > 3:
+            return f"({len(value)})"
+        case dict() | list():
+            text = str(value)
+            return text if len(text) <= 60 else f"({len(value)})"
+        case _:
+            return str(value)
+
+
+async def watch(plan: str, /, *, after: int | None = None, reading: Reading = READ) -> None:
+    """Follows a plan live, one line per event, until it has succeeded or was cancelled, or Ctrl-C.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    after
+        From this log position on. Default: from the plan's first event.
+    """
+    async with asking(reading) as (gateway, output):
+        view = (await gateway.get(f"/api/v1/plans/{segment(plan)}")).json()  # an unknown plan would be a silent feed
+        if not output.as_json:
+            output.note(f"Following {view['content']['name']} ({view['status']}); Ctrl-C ends it.")
+        ended = view["status"] in ("success", "cancel")
+        async for event in gateway.feed(view["id"], 0 if after is None else after):
+            _show_event(output, event.data)
+            if event.type in _FINAL or (ended and event.position >= view["position"]):
+                return
+
+
+def _show_event(output: Output, event: Mapping[str, Any]) -> None:
+    if output.as_json:
+        output.json_line(event)
+        return
+    name = clean(event["type"]).rpartition(".v")[0]
+    output.line(f"{event['position']:>7}  {when(event['at'])}  {event['actor']:<24}  {name:<24}  {details(event)}")

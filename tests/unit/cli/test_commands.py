@@ -1,0 +1,230 @@
+"""The commands as they are typed: help, exit codes, what is sent, what is printed where."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.cli.app import ALONE, NOUNS, SYSTEM, build, main
+from services.cli.exits import EXIT_CODES
+from tests.unit.cli.conftest import FakeGateway
+
+PLAN = "a" * 24
+
+
+class Shell:
+    """Runs commands against the stand-in, in a thread, since a command makes an event loop of its own."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capfd = capfd
+
+    async def run(self, *arguments: str) -> tuple[int, str, str]:
+        self._capfd.readouterr()
+        code = await asyncio.to_thread(main, arguments)
+        out, err = self._capfd.readouterr()
+        return code, out, err
+
+
+@pytest.fixture
+def shell(capfd: pytest.CaptureFixture[str], fake: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setenv("GONOGO_URL", fake.url)
+    monkeypatch.setenv("GONOGO_TOKEN", "gng_very-secret")
+    return Shell(capfd)
+
+
+def test_help_imports_neither_aiohttp_nor_the_bus() -> None:
+    code = (
+        "import sys\nfrom services.cli.app import main\nmain(['--help']); main(['plan', '--help'])\n"
+        "loaded = {'aiohttp', 'faststream', 'nats', 'asyncpg', 'structlog'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for code, meaning in EXIT_CODES.items():
+        assert f"{int(code)}  {meaning}" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(noun, name) for noun, (_, verbs) in NOUNS.items() for name, _, _ in verbs]
+    + [(name,) for name, _, _ in (*ALONE, *SYSTEM)],
+)
+def test_every_command_exists_and_explains_itself(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    assert f"gonogo {' '.join(words)}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_completion_knows_the_nouns(shell_name: str) -> None:
+    script = build().generate_completion(shell=shell_name)  # type: ignore[arg-type]  # one of the three
+    for noun in NOUNS:
+        assert noun in script
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plnn",), ("plan", "shov"), ("plan", "show"), ("plan", "vote", PLAN, "perhaps"), ("item", "skip", PLAN, "x")],
+)
+def test_a_wrong_command_line_is_a_sentence_and_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(list(words)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("gonogo: ")
+    assert "Traceback" not in captured.err
+
+
+async def test_json_on_stdout_is_the_answer_and_stderr_is_empty(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {"id": "user:olivia", "groups": [], "administrator": False, "channel": "http"})
+    code, out, err = await shell.run("me", "-o", "json")
+    assert code == 0
+    assert msgspec.json.decode(out)["id"] == "user:olivia"
+    assert err == ""
+
+
+async def test_the_token_is_sent_and_never_printed(shell: Shell, fake: FakeGateway) -> None:
+    fake.refuse(401, "unauthenticated", "Show a token.")
+    code, out, err = await shell.run("me")
+    assert code == 4
+    assert fake.asked[0].headers["Authorization"] == "Bearer gng_very-secret"
+    assert "very-secret" not in out + err
+
+
+async def test_a_refusal_prints_its_faults_on_stderr_and_nothing_on_stdout(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {}, ETag='"7"')
+    fake.refuse(422, "not_sealable", "One problem.", ("/owner", "names nobody"))
+    code, out, err = await shell.run("plan", "seal", PLAN)
+    assert code == 1
+    assert out == ""
+    assert err == "gonogo: One problem. (not_sealable)\n  /owner: names nobody\n"
+
+
+async def test_a_move_insists_on_the_version_that_it_read(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {}, ETag='"7"')
+    fake.answer(200, {"id": PLAN, "version": 8, "position": 9})
+    code, out, err = await shell.run("plan", "seal", PLAN)
+    assert code == 0
+    assert fake.asked[1].headers["If-Match"] == '"7"'
+    assert (out, err) == ("", "Sealed (version 8, position 9).\n")
+
+
+async def test_if_match_of_the_command_line_is_sent_without_reading_first(shell: Shell, fake: FakeGateway) -> None:
+    fake.refuse(412, "version_conflict", "It is now at version 8.")
+    code, _, err = await shell.run("plan", "submit", PLAN, "--if-match", "7")
+    assert code == 6
+    assert [asked.headers["If-Match"] for asked in fake.asked] == ['"7"']
+    assert "version_conflict" in err
+
+
+async def test_a_vote_carries_the_seal_that_the_plan_has(shell: Shell, fake: FakeGateway) -> None:
+    seal = "5" * 64
+    fake.answer(200, {"status": "wait_for_approval", "seal": {"value": seal}})
+    fake.answer(200, {"id": PLAN, "version": 3, "position": 4})
+    code, _, _ = await shell.run("plan", "vote", PLAN, "approve", "--comment", "fine")
+    assert code == 0
+    assert msgspec.json.decode(fake.asked[1].body) == {"vote": "approve", "seal": seal, "comment": "fine"}
+
+
+async def test_a_vote_without_a_seal_is_refused_before_it_is_sent(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {"status": "planning", "seal": None})
+    code, _, err = await shell.run("plan", "vote", PLAN, "approve")
+    assert code == 1
+    assert "not_sealed" in err
+    assert len(fake.asked) == 1
+
+
+async def test_a_list_follows_the_pages_up_to_its_limit(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {"plans": [row(1), row(2)], "next": "c1", "position": 1})
+    fake.answer(200, {"plans": [row(3)], "next": "c2", "position": 1})
+    code, out, err = await shell.run("plan", "list", "--limit", "3", "--owner", "user:olivia")
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines()] == ["NO", "1", "2", "3"]
+    assert fake.asked[1].query == {"owner": "user:olivia", "limit": "1", "cursor": "c1"}
+    assert "more" in err
+
+
+def row(number: int) -> dict[str, Any]:
+    return {
+        "id": f"{number:024x}",
+        "index": number,
+        "name": "Release",
+        "project": "hello",
+        "status": "planning",
+        "owners": ["user:olivia"],
+        "window_start": None,
+        "updated_at": "2026-11-20T20:48:19Z",
+    }
+
+
+async def test_an_import_sends_the_file_as_it_is_and_prints_the_id_alone(
+    shell: Shell, fake: FakeGateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.md"
+    file.write_bytes(b"- [ ] \xc3\xa4\r\n")
+    fake.answer(201, {"id": PLAN, "version": 1, "position": 1})
+    code, out, _ = await shell.run("plan", "import", str(file), "--project", "hello", "--name", "R")
+    assert (code, out) == (0, f"{PLAN}\n")
+    assert fake.asked[0].body == b"- [ ] \xc3\xa4\r\n"
+    assert fake.asked[0].query == {"project": "hello", "name": "R", "source": "list.md"}
+    assert fake.asked[0].headers["Content-Type"] == "text/markdown"
+
+
+async def test_a_file_that_is_not_there_is_a_sentence(shell: Shell, fake: FakeGateway) -> None:
+    code, _, err = await shell.run("plan", "import", "/nowhere.md")
+    assert code == 2
+    assert err == "gonogo: /nowhere.md cannot be read: no such file or directory.\n"
+
+
+async def test_a_file_that_is_no_json_says_where(shell: Shell, fake: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"name": ')
+    code, _, err = await shell.run("plan", "create", str(tmp_path / "x.json"))
+    assert code == 2
+    assert "is not JSON" in err
+
+
+async def test_an_edit_without_a_change_is_refused(shell: Shell, fake: FakeGateway) -> None:
+    code, _, err = await shell.run("plan", "edit", PLAN)
+    assert code == 2
+    assert "Nothing to change" in err
+
+
+async def test_watch_ends_when_the_plan_has_succeeded(shell: Shell, fake: FakeGateway) -> None:
+    from tests.unit.cli.test_client import stream_of
+
+    def told(position: int, event_type: str) -> bytes:
+        data = {"position": position, "type": event_type, "at": "2026-11-20T20:48:19Z", "actor": "user:ana", "data": {}}
+        return f"id: {position}\nevent: {event_type}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"
+
+    view = {"id": PLAN, "status": "executing", "position": 1, "content": {"name": "R"}}
+    fake.answer(200, view)
+    fake.answers.append(stream_of(told(1, "plan.created.v1"), told(4, "plan.succeeded.v1")))
+    code, out, _ = await shell.run("plan", "watch", PLAN)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["1", "4"]
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:8640", "http://me:pw@127.0.0.1"])
+async def test_a_wrong_address_is_a_sentence_that_repeats_no_password(
+    url: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GONOGO_URL", url)
+    code, _, err = await shell.run("me")
+    assert code == 2
+    assert "GONOGO_URL" in err
+    assert "pw" not in err
+
+
+async def test_a_token_file_that_cannot_be_read_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GONOGO_TOKEN")
+    monkeypatch.setenv("GONOGO_TOKEN_FILE", "/nowhere/token")
+    code, _, err = await shell.run("me")
+    assert code == 2
+    assert "/nowhere/token" in err
