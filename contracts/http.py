@@ -7,13 +7,14 @@ stream's (the ETag), `position` the log's.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from contracts.plan import ItemStatus, Status
 from contracts.plan_events import ResolvedWorkflow, Source
+from contracts.record import Entry
 from contracts.refusals import Fault
 from contracts.values import (
     Content,
@@ -109,11 +110,12 @@ class EndpointBody(Read, frozen=True, kw_only=True):
 
 
 class UserBody(Read, frozen=True, kw_only=True):
-    """`groups` without their prefix `group:`."""
+    """`groups` without their prefix `group:`. One who is not `active` is let in no more; nobody is deleted."""
 
     name: ShortText = ""
     groups: Annotated[tuple[Slug, ...], Meta(max_length=100)] = ()
     administrator: bool = False
+    active: bool = True
 
 
 class TokenBody(Read, frozen=True, kw_only=True):
@@ -249,24 +251,22 @@ class VoteView(Answered, frozen=True, kw_only=True):
 
 
 class RuleView(Answered, frozen=True, kw_only=True):
-    """`missing` more people out of `waiting_for` must agree."""
+    """`missing` more of these approvers must agree. A group counts its members; one person fills one slot."""
 
     approvers: tuple[str, ...]
     needed: int
-    given: int
     missing: int
-    waiting_for: tuple[str, ...]
 
 
 class LevelView(Answered, frozen=True, kw_only=True):
-    """`open`: this level is asked now; a level opens when the ones before it are met."""
+    """A level is asked when the ones before it are met."""
 
-    state: Literal["met", "open", "later"]
+    state: Literal["met", "asked", "later"]
     rules: tuple[RuleView, ...]
 
 
 class ApprovalView(Answered, frozen=True, kw_only=True):
-    """The newest round, what it needs, and who is still asked."""
+    """The newest round, what it still needs by level, and who is asked now."""
 
     round: int
     state: Literal["none", "open", "passed", "denied", "expired", "closed"]
@@ -278,6 +278,7 @@ class ApprovalView(Answered, frozen=True, kw_only=True):
     reason: str
     votes: tuple[VoteView, ...]
     levels: tuple[LevelView, ...]
+    waiting_for: tuple[str, ...]
 
 
 class GateView(Answered, frozen=True, kw_only=True):
@@ -410,7 +411,7 @@ class PlanPage(Answered, frozen=True, kw_only=True):
 class RecordPage(Answered, frozen=True, kw_only=True):
     """The operation record. `next` is the cursor of the next page; the record contains the log up to `position`."""
 
-    entries: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
     next: str | None
     position: int
 
@@ -520,6 +521,7 @@ class UserView(Answered, frozen=True, kw_only=True):
     name: str
     groups: tuple[str, ...]
     administrator: bool
+    active: bool
 
 
 class TokenView(Answered, frozen=True, kw_only=True):

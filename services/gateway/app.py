@@ -1,0 +1,147 @@
+"""Wires the gateway: what it stands on, its routes, the listening socket, and the order in which it ends."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from aiohttp import web
+
+from contracts.evolve import fold
+from contracts.plan import Plan
+from infra.commands import Desk
+from infra.errors import Misconfigured
+from infra.ground import Ground, open_ground
+from infra.identity import Identities
+from infra.keystore import KeyStore, master_key_of
+from services.gateway.config import GatewaySettings
+from services.gateway.door import Door
+from services.gateway.feed import Feed
+from services.gateway.health import Health
+from services.gateway.listing import Listing
+from services.gateway.metrics import Metrics
+from services.gateway.openapi import document
+from services.gateway.orders import Orders
+from services.gateway.route import Route
+from services.gateway.routes.callback import callback_routes
+from services.gateway.routes.feed import feed_routes
+from services.gateway.routes.items import gate_orders, item_orders
+from services.gateway.routes.people import people_routes
+from services.gateway.routes.plans import plan_orders
+from services.gateway.routes.reading import reading_routes
+from services.gateway.routes.setting_up import setting_up_routes
+from services.gateway.routes.system import Description, system_routes
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED_PLANS = 256
+_LINGERING_SECONDS = 2.0
+
+
+class Parts(NamedTuple):
+    """What the routes are made of."""
+
+    ground: Ground
+    identities: Identities
+    key_store: KeyStore | None
+    feed: Feed
+    health: Health
+    metrics: Metrics
+
+
+class Gateway:
+    """The running gateway. Has what `infra.process` asks of a service: `ready()` and `failed`."""
+
+    def __init__(self, ground: Ground, health: Health, port: int) -> None:
+        self._health = health
+        self.failed = ground.failed
+        self.port = port
+
+    def ready(self) -> str | None:
+        """None when work may be sent, else why not."""
+        return "; ".join(self._health.reasons) or None
+
+
+@asynccontextmanager
+async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """The running gateway. On leaving it says that it is not ready, ends the feeds, finishes what it has begun."""
+    async with open_ground("gateway", settings) as ground:
+        parts = _parts(ground, settings)
+        ground.run(parts.feed.run(), "live feed")
+        ground.run(parts.health.run(), "health")
+        await ground.bus.start()
+        app = Door(routes_of(parts), parts.identities, parts.metrics).application()
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            lingering_time=_LINGERING_SECONDS,
+            shutdown_timeout=settings.drain_seconds,
+        )
+        try:
+            port = await _listen(runner, settings)
+            yield Gateway(ground, parts.health, port)
+        finally:
+            parts.health.draining = True
+            parts.feed.drain()
+            await runner.cleanup()
+
+
+def _parts(ground: Ground, settings: GatewaySettings) -> Parts:
+    pool = ground.log.pool
+    return Parts(
+        ground=ground,
+        identities=Identities(pool, settings.jwt(), remember_seconds=settings.token_cache_seconds),
+        key_store=KeyStore(pool, master_key_of(settings.master_key)) if settings.master_key else None,
+        feed=Feed(ground.log, ground.tail()),
+        health=Health(pool, ground.bus, settings.most_lag_events),
+        metrics=Metrics(),
+    )
+
+
+def routes_of(parts: Parts) -> list[Route]:
+    """The whole table."""
+    ground, description = parts.ground, Description()
+    orders = Orders(ground.bus, ground.clock)
+    desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
+    routes = [
+        *plan_orders(orders),
+        *item_orders(orders),
+        *gate_orders(orders),
+        *reading_routes(ground.log, desk, Listing(ground.log.pool)),
+        *feed_routes(parts.feed, parts.metrics),
+        *callback_routes(orders),
+        *setting_up_routes(orders, ground.log, parts.key_store),
+        *people_routes(parts.identities, parts.key_store),
+        *system_routes(parts.health, parts.metrics, description),
+    ]
+    description.text = document(routes)
+    return routes
+
+
+async def _listen(runner: web.AppRunner, settings: GatewaySettings) -> int:
+    """The port. Raises Misconfigured when the address cannot be used."""
+    await runner.setup()
+    site = web.TCPSite(runner, settings.http_host, settings.http_port, backlog=512)
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"{settings.http_host}:{settings.http_port}"
+        raise Misconfigured(f"the HTTP address {where} cannot be used: {error.strerror}") from None
+    port = int(runner.addresses[0][1])
+    if settings.http_port_file is not None:
+        await asyncio.to_thread(_write_whole, settings.http_port_file, f"{port}\n")
+    log.info("http_listening", host=settings.http_host, port=port)
+    return port
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """In one step, so that nobody reads half a number."""
+    fresh = file.with_name(f"{file.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    fresh.write_text(text)
+    fresh.rename(file)

@@ -1,0 +1,230 @@
+"""Reading what was sent: bodies, query strings, headers. Each mistake becomes one refusal that names all of its faults.
+
+A body is decoded once, by msgspec, into its type; only when that fails is it looked at again, by its schema. A body over
+the limit is not read to its end.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, get_origin
+
+import msgspec
+from aiohttp import web
+
+from contracts.refusals import Fault, Refused
+from services.gateway.faults import Faults, pointer
+
+LARGEST_BODY_BYTES = 1 << 20
+_BYTE = re.compile(r"\(byte (\d+)\)$")
+_WHERE = re.compile(r" - at `(key in )?\$(.*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_ETAG = re.compile(r'"(\d{1,9})"')
+
+T = TypeVar("T")
+
+
+async def read_bytes(request: web.Request, media: str) -> bytes:
+    """The whole body. Raises Refused: too large, or of another media type than this (an empty one has none)."""
+    length = request.content_length
+    if length is not None and length > LARGEST_BODY_BYTES:
+        raise _too_large()
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
+    if body:
+        _demand_media(request, media)
+    return body
+
+
+def _too_large() -> Refused:
+    detail = f"The body is larger than {LARGEST_BODY_BYTES} bytes."
+    return Refused("body_too_large", detail, largest_bytes=LARGEST_BODY_BYTES)
+
+
+def _demand_media(request: web.Request, media: str) -> None:
+    given = request.content_type
+    if given == media or (media == "text/markdown" and given in {"text/plain", "text/x-markdown"}):
+        return
+    if media == "application/json" and given.startswith("application/") and given.endswith("+json"):
+        return
+    shown = given if "Content-Type" in request.headers else "none"
+    raise Refused("unsupported_media_type", f"Send the body as {media}; this one says {shown}.", accepted=[media])
+
+
+class Body(Generic[T]):
+    """Decodes bodies of one type."""
+
+    def __init__(self, wanted: Any, *, optional: bool = False) -> None:
+        """`optional`: no body at all is read as `{}`."""
+        self._decode = msgspec.json.Decoder(wanted).decode
+        self._faults = Faults(wanted)
+        self._optional = optional
+
+    def read(self, body: bytes) -> T:
+        """The value. Raises Refused with every fault that can be found."""
+        if not body and self._optional:
+            body = b"{}"
+        try:
+            value: T = self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._refusal(body, error) from None
+        if b"\\u0000" in body:
+            _refuse_nul(untyped(body))
+        return value
+
+    def _refusal(self, body: bytes, error: Exception) -> Refused:
+        value = untyped(body)
+        _refuse_nul(value)
+        faults = self._faults.of(value) or (_own_fault(error),)
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        return Refused("invalid_body", f"The body has {count}.", faults)
+
+
+def untyped(body: bytes) -> Any:
+    """Any JSON value. Raises Refused(malformed_body) with line and column where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except UnicodeDecodeError:
+        at = _first_bad_byte(body)
+        raise _malformed("it is not UTF-8", body, at) from None
+    except RecursionError:
+        raise Refused("malformed_body", "The body is nested too deeply.") from None
+    except msgspec.DecodeError as error:
+        text = str(error).removeprefix("JSON is malformed: ")
+        where = _BYTE.search(text)
+        at = int(where[1]) if where else len(body)
+        what = "it ends too early" if text == "Input data was truncated" else _BYTE.sub("", text).strip()
+        raise _malformed(what, body, at) from None
+
+
+def _malformed(what: str, body: bytes, at: int) -> Refused:
+    before = body[:at]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    detail = f"The body is not JSON: {what} (line {line}, column {column})."
+    return Refused("malformed_body", detail, line=line, column=column)
+
+
+def _first_bad_byte(body: bytes) -> int:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)
+
+
+def _own_fault(error: Exception) -> Fault:
+    """msgspec's first and only fault, its path turned into a pointer."""
+    text = str(error)
+    where = _WHERE.search(text)
+    if where is None:
+        return Fault("", text)
+    path = [name or index for name, index in _STEP.findall(where[2])]
+    return Fault(pointer(part for part in path if part != "..."), text[: where.start()])
+
+
+def _refuse_nul(value: object) -> None:
+    """U+0000 cannot be kept in a text column; every other character can."""
+    faults = tuple(Fault(pointer(path), "must not contain the character U+0000") for path in _nuls(value, ()))
+    if faults:
+        raise Refused("invalid_body", "The body has the character U+0000 in it.", faults)
+
+
+def _nuls(value: object, path: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
+    match value:
+        case str():
+            return [path] if "\x00" in value else []
+        case dict():
+            keys = [path for name in value if "\x00" in name]
+            return keys + [found for name, part in value.items() for found in _nuls(part, (*path, name))]
+        case list():
+            return [found for index, part in enumerate(value) for found in _nuls(part, (*path, index))]
+        case _:
+            return []
+
+
+class Query(Generic[T]):
+    """Reads query strings into a struct; a field of several values takes repetitions and commas."""
+
+    def __init__(self, wanted: type[T]) -> None:
+        self._wanted = wanted
+        self._fields = {field.name: field for field in msgspec.structs.fields(wanted)}  # type: ignore[arg-type]  # a struct by contract
+
+    def read(self, request: web.Request) -> T:
+        """The struct. Raises Refused(invalid_parameter) with every fault, misspelt names included."""
+        values: dict[str, Any] = {}
+        faults: list[Fault] = []
+        query = request.query
+        for name in dict.fromkeys(query):
+            field = self._fields.get(name)
+            if field is None:
+                faults.append(Fault(name, "is not a known parameter", "unknown_parameter"))
+                continue
+            try:
+                values[name] = _parameter(query.getall(name), field.type)
+            except (msgspec.ValidationError, ValueError) as error:
+                faults.append(Fault(name, str(error)))
+        faults += [
+            Fault(name, "is missing", "missing")
+            for name, field in self._fields.items()
+            if field.required and name not in query
+        ]
+        if faults:
+            raise Refused("invalid_parameter", "The query string is wrong: " + _listed(faults), faults)
+        return self._wanted(**values)
+
+
+def _parameter(given: list[str], wanted: Any) -> Any:
+    if any("\x00" in text for text in given):
+        raise ValueError("must not contain the character U+0000")
+    if is_several(wanted):
+        return msgspec.convert([part for text in given for part in text.split(",") if part], wanted)
+    if len(given) > 1:
+        raise ValueError("is given more than once")
+    return msgspec.convert(given[0], wanted, strict=False)
+
+
+def is_several(wanted: Any) -> bool:
+    """Whether a parameter of this type takes several values."""
+    bare = wanted.__origin__ if hasattr(wanted, "__metadata__") else wanted
+    return get_origin(bare) is tuple
+
+
+def _listed(faults: list[Fault]) -> str:
+    return "; ".join(f"{fault.path}: {fault.detail}" for fault in faults)
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The asker's key, with or without the quotes of a structured field (draft-ietf-httpapi-idempotency-key-header-07)."""
+    given = headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    key = given.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not _KEY.fullmatch(key):
+        detail = "Idempotency-Key must be 1 to 200 visible ASCII characters."
+        raise Refused("invalid_parameter", detail, [Fault("Idempotency-Key", "is not a key")])
+    return key
+
+
+def if_match(headers: Mapping[str, str], *, required: bool) -> int | None:
+    """The stream version that the asker insists on; `None` for `*` and for no header (RFC 9110 13.1.1).
+
+    Raises Refused: precondition_required when it must be there, version_conflict for a tag that can never match.
+    """
+    given = headers.get("If-Match", "").strip()
+    if not given:
+        if required:
+            detail = 'Say which version you change: If-Match with the ETag that you read, such as "7", or *.'
+            raise Refused("precondition_required", detail)
+        return None
+    if given == "*":
+        return None
+    tag = _ETAG.fullmatch(given)
+    if tag is None:
+        detail = f'If-Match must be * or one strong ETag as we gave it, such as "7"; this is {given[:100]}.'
+        raise Refused("invalid_parameter", detail, [Fault("If-Match", "is not an ETag of ours")])
+    return int(tag[1])

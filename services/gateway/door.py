@@ -1,0 +1,137 @@
+"""The door: every request passes here once, in and out.
+
+In: who asks, by which channel, may they. Out: refusals and failures become problems, the request is counted and told in
+one line of log, which has the path but never the query or a header. An unexpected fault shows its trace id and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+from msgspec.structs import replace
+
+from contracts.commands import Actor
+from contracts.refusals import Refused
+from services.gateway import problems
+from services.gateway.bodies import LARGEST_BODY_BYTES
+from services.gateway.metrics import Metrics
+from services.gateway.route import Call, Route
+from services.gateway.trace import Trace
+
+log = structlog.get_logger(__name__)
+
+NOBODY = Actor(id="")
+_CHANNELS = frozenset({"cli"})
+_TRACE = "trace"
+_ACTOR = "actor"
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines; not worth a line each."""
+
+
+class Authenticates(Protocol):
+    """Knows people. `infra.identity.Identities` does; it raises Unavailable when it cannot say."""
+
+    async def authenticate(self, bearer: str) -> Actor | None: ...
+
+
+class Door:
+    """Makes the web application of a table of routes."""
+
+    def __init__(self, routes: Sequence[Route], people: Authenticates, metrics: Metrics) -> None:
+        self._routes = routes
+        self._people = people
+        self._metrics = metrics
+
+    def application(self) -> web.Application:
+        """One per running gateway."""
+
+        @web.middleware
+        async def door(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            return await self._pass(request, handler)
+
+        app = web.Application(middlewares=[door], client_max_size=LARGEST_BODY_BYTES)
+        for route in self._routes:
+            app.router.add_route(route.method, route.path, partial(self._serve, route))
+        return app
+
+    async def _pass(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        started = perf_counter()
+        trace = Trace.of(request.headers.get("traceparent"))
+        request[_TRACE] = trace
+        status = 499  # the client went away before there was an answer
+        try:
+            try:
+                response = await handler(request)
+            except Exception as error:
+                response = _problem(error, request, trace)
+            status = response.status
+            return response
+        finally:
+            self._tell(request, status, perf_counter() - started, trace)
+
+    async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
+        actor = NOBODY
+        if route.access != "open":
+            actor = await self._actor(route, request.headers)
+            request[_ACTOR] = actor.id
+            if route.access == "administrator" and not actor.administrator:
+                raise Refused("forbidden", f"{actor.id} is not an administrator.")
+        return await route.handler(Call(request, route, actor, request[_TRACE]))
+
+    async def _actor(self, route: Route, headers: Mapping[str, str]) -> Actor:
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Refused("unauthenticated", "Say who you are: Authorization: Bearer with your token.")
+        actor = await self._people.authenticate(token.strip())
+        if actor is None:
+            detail = "This token is not known, or no longer. Ask an administrator for a new one."
+            raise Refused("unauthenticated", detail, invalid_token=True)
+        channel = route.channel
+        if channel == "http" and headers.get("Gonogo-Channel") in _CHANNELS:
+            channel = headers["Gonogo-Channel"]
+        return actor if actor.channel == channel else replace(actor, channel=channel)
+
+    def _tell(self, request: web.Request, status: int, seconds: float, trace: Trace) -> None:
+        resource = request.match_info.route.resource
+        template = resource.canonical if resource is not None else "unknown"
+        method = request.method if resource is not None else "any"
+        self._metrics.count(method, template, status, seconds)
+        if template in _QUIET:
+            return
+        log.info(
+            "http_request",
+            method=request.method,
+            route=template,
+            path=request.path,
+            status=status,
+            milliseconds=round(seconds * 1_000, 2),
+            actor=request.get(_ACTOR, ""),
+            trace_id=trace.id,
+        )
+
+
+def _problem(error: Exception, request: web.Request, trace: Trace) -> web.Response:
+    where = request.path
+    if isinstance(error, Refused):
+        return problems.refusal(error, instance=where, trace_id=trace.id)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        detail = f"{request.method} is not possible here; possible: {allowed}."
+        return problems.problem(
+            "method_not_allowed", detail, instance=where, trace_id=trace.id, headers={"Allow": allowed}
+        )
+    if isinstance(error, web.HTTPNotFound):
+        return problems.problem("not_found", "Nothing has this address.", instance=where, trace_id=trace.id)
+    failure = problems.failure(error, instance=where, trace_id=trace.id)
+    if failure is not None:
+        log.warning("request_not_done", path=where, error=repr(error), trace_id=trace.id)
+        return failure
+    log.error("request_failed", path=where, trace_id=trace.id, exc_info=error)
+    return problems.unexpected(instance=where, trace_id=trace.id)

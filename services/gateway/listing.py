@@ -1,0 +1,149 @@
+"""Pages: the list of plans with combined filters, and a plan's operation record, both read from projections.
+
+A page never jumps or repeats while the list changes, since a cursor says where the page before ended, not how many rows
+came before. Cursors are opaque to clients, and versioned, so that they may change.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from contracts.http import PlanPage, PlanQuery, PlanRow, RecordQuery
+from contracts.moments import micros, moment
+from contracts.refusals import Fault, Refused
+from infra.errors import Unavailable
+from infra.postgres import load_sql
+from services.gateway.views import when
+
+PLANS = "plans"
+RECORD = "record"
+"""The names of the projections that lists are read from."""
+
+_PACKAGE = "services.gateway"
+_CURSOR_VERSION = 1
+_PATIENCE_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.002, 0.05
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Encoded entries, the cursor of the next page, and up to where the page contains the log."""
+
+    entries: list[msgspec.Raw]
+    next: str | None
+    position: int
+
+
+class Listing:
+    """Reads pages. Raises Unavailable when a list does not reach the position that was asked for in time."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._plans = {order: load_sql(_PACKAGE, f"plans_{order}") for order in ("newest", "oldest", "updated")}
+        self._record = {order: load_sql(_PACKAGE, f"record_{order}") for order in ("newest", "oldest")}
+        self._checkpoint = load_sql(_PACKAGE, "checkpoint")
+
+    async def plans(self, query: PlanQuery) -> PlanPage:
+        """One page of plans."""
+        start, start_id = _plan_cursor(query)
+        position = await self._reached(PLANS, query.min_position)
+        rows = await self._pool.fetch(
+            self._plans[query.order],
+            start,
+            query.limit + 1,
+            list(query.status) or None,
+            list(query.owner) or None,
+            list(query.item_owner) or None,
+            list(query.waiting_for) or None,
+            list(query.label) or None,
+            list(query.project) or None,
+            query.text.lower() or None,
+            micros(query.window_from) if query.window_from else None,
+            micros(query.window_to) if query.window_to else None,
+            start_id,
+        )
+        shown = rows[: query.limit]
+        following = None
+        if len(rows) > query.limit:
+            last = shown[-1]
+            end = [last["updated_at"], last["id"]] if query.order == "updated" else [last["idx"]]
+            following = _encode_cursor(query.order, end)
+        return PlanPage(plans=tuple(_plan_row(row) for row in shown), next=following, position=position)
+
+    async def record(self, plan: str, query: RecordQuery) -> Page:
+        """One page of a plan's operation record."""
+        end = _decode_cursor(query.order, query.cursor, [int, int]) or [None, None]
+        position = await self._reached(RECORD, query.min_position)
+        rows = await self._pool.fetch(self._record[query.order], plan, *end, query.limit + 1)
+        shown = rows[: query.limit]
+        following = None
+        if len(rows) > query.limit:
+            following = _encode_cursor(query.order, [shown[-1]["position"], shown[-1]["ordinal"]])
+        return Page([msgspec.Raw(row["entry"]) for row in shown], following, position)
+
+    async def _reached(self, projection: str, wanted: int) -> int:
+        """Up to where the projection contains the log, once that is at least `wanted`."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+        while True:
+            position: int = await self._pool.fetchval(self._checkpoint, projection) or 0
+            if position >= wanted:
+                return position
+            if loop.time() > deadline:
+                raise Unavailable(f"the list at position {wanted} (it is at {position})")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _plan_row(row: asyncpg.Record) -> PlanRow:
+    return PlanRow(
+        id=row["id"],
+        index=row["idx"],
+        project=row["project"],
+        name=row["name"],
+        status=row["status"],
+        owners=tuple(row["owners"]),
+        labels=tuple(row["labels"]),
+        window_start=when(row["window_start"] or 0),
+        window_end=when(row["window_end"] or 0),
+        item_owners=tuple(row["item_owners"]),
+        waiting_for=tuple(row["waiting_for"]),
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        updated_by=row["updated_by"],
+        version=row["version"],
+        position=row["position"],
+    )
+
+
+def _plan_cursor(query: PlanQuery) -> tuple[int | None, str | None]:
+    """Where the page begins: an index, or a time with the id that breaks ties."""
+    if query.order == "updated":
+        end = _decode_cursor(query.order, query.cursor, [int, str])
+        return (end[0], end[1]) if end else (None, None)
+    end = _decode_cursor(query.order, query.cursor, [int])
+    return (end[0] if end else None), None
+
+
+def _encode_cursor(order: str, end: Sequence[int | str]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([_CURSOR_VERSION, order, *end])).decode().rstrip("=")
+
+
+def _decode_cursor(order: str, cursor: str, kinds: list[type]) -> list[Any] | None:
+    if not cursor:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        version, given_order, *end = msgspec.json.decode(text, type=list[int | str])
+        if [version, given_order] != [_CURSOR_VERSION, order] or [type(part) for part in end] != kinds:
+            raise ValueError("another kind of cursor")
+        if any(isinstance(part, int) and not -(2**63) <= part < 2**63 for part in end):
+            raise ValueError("not a position")
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        detail = "The cursor is not one of this list and this order; begin again without it."
+        raise Refused("invalid_parameter", detail, [Fault("cursor", "is not a cursor of this list")]) from None
+    return end

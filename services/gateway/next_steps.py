@@ -1,0 +1,133 @@
+"""What may be done now with a plan, and by whom. Pure, and only advice: the deciders alone say yes or no.
+
+It names people by the references that the plan names them by. Where the system itself or an outside answer comes next,
+nobody is named.
+"""
+
+from collections.abc import Iterator
+
+from contracts.http import NextStep
+from contracts.moments import moment
+from contracts.plan import ENDED, FINAL, GATE_FAILED_STATUS, GATE_STATUS, Plan
+from contracts.rights import owners
+from contracts.slots import progress
+from contracts.values import GateName, Item, TextSpec
+
+ADMINISTRATORS = "administrators"
+"""Stands beside the references for everybody who is an administrator."""
+
+_SETTLED = frozenset({"done", "skipped", "waived"})
+
+
+def next_steps(plan: Plan) -> tuple[NextStep, ...]:
+    """All that may come next, the most likely first."""
+    return (*_forward(plan), *_way_out(plan))
+
+
+def unmet_needs(plan: Plan, item: Item) -> tuple[str, ...]:
+    """The items that this one needs and that are not settled. One that may fail counts as settled when it failed."""
+    return tuple(need for need in item.needs if not _settled(plan, need))
+
+
+def _settled(plan: Plan, item_id: str) -> bool:
+    status = plan.state_of(item_id).status
+    item = plan.item(item_id)
+    return status in _SETTLED or (status == "failed" and item is not None and item.may_fail)
+
+
+def _forward(plan: Plan) -> Iterator[NextStep]:
+    by = _movers(plan)
+    gate = next((name for name in GATE_STATUS if plan.status in {GATE_STATUS[name], GATE_FAILED_STATUS[name]}), None)
+    if gate is not None:
+        yield from _at_gate(plan, gate, by)
+    elif plan.status == "planning":
+        if plan.content.items:
+            yield NextStep(verb="seal", by=by, detail="Finish planning: check everything and bind what will run.")
+        else:
+            yield NextStep(verb="edit", by=by, detail="Add at least one item.")
+    elif plan.status == "finish_planning":
+        yield from _planned(plan, by)
+    elif plan.status == "wait_for_approval":
+        yield from _votes(plan)
+    elif plan.status == "executing":
+        yield from _items(plan, by)
+
+
+def _movers(plan: Plan) -> tuple[str, ...]:
+    return (*owners(plan), ADMINISTRATORS)
+
+
+def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextStep]:
+    state = plan.gates[gate]
+    if plan.status == GATE_STATUS[gate]:
+        if state.passable:
+            yield NextStep(verb="continue", by=(), detail="The gate is passed; the system goes on.", gate=gate)
+            return
+        until = moment(state.deadline) if state.deadline else None
+        yield NextStep(verb="callback", by=(), detail="An outside answer is awaited.", gate=gate, until=until)
+    else:
+        yield NextStep(verb="recheck", by=by, detail="Ask again, in a new round.", gate=gate)
+    yield NextStep(verb="override", by=by, detail="Go on without the answer, with a reason.", gate=gate)
+
+
+def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
+    if plan.drift is not None:
+        yield NextStep(verb="reopen", by=by, detail=f"Item {plan.drift.item} is not what was sealed.")
+    elif not plan.approved:
+        yield NextStep(verb="submit", by=by, detail="Ask the approvers.")
+    elif plan.start_requested or (plan.content.rules.start == "on_approval" and plan.content.approval.levels):
+        yield NextStep(verb="start", by=(), detail="The system starts the plan as soon as it may.")
+    else:
+        schedule = plan.content.schedule
+        yield NextStep(verb="start", by=by, detail="Start the plan.")
+        if schedule is not None and not plan.schedule_missed:
+            detail = "The system starts the plan at its time."
+            yield NextStep(verb="start", by=(), detail=detail, until=schedule.at)
+
+
+def _votes(plan: Plan) -> Iterator[NextStep]:
+    round_ = plan.approval
+    votes = tuple(vote for vote in round_.votes if vote.seal == round_.seal)
+    asked = progress(plan.content.approval, votes).asked
+    until = moment(round_.deadline) if round_.deadline else None
+    yield NextStep(verb="vote", by=asked, detail="Approve or reject what was sealed.", until=until)
+    if round_.votes:
+        by = tuple(vote.by for vote in votes)
+        yield NextStep(verb="withdraw", by=by, detail="Take a vote back.", until=until)
+
+
+def _items(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
+    if plan.drift is not None:
+        yield NextStep(verb="reopen", by=by, detail=f"Item {plan.drift.item} is not what was approved.")
+        return
+    for item in plan.content.items:
+        yield from _item(plan, item, (*item.owner, *(name for name in by if name not in item.owner)))
+
+
+def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
+    status = plan.state_of(item.id).status
+    if status == "failed" and not plan.settled:
+        yield NextStep(verb="retry", by=by, detail="Run it again.", item=item.id)
+        yield NextStep(verb="waive", by=by, detail="Accept it as it is, with a reason.", item=item.id)
+        yield NextStep(verb="skip", by=by, detail="Leave it out, with a reason.", item=item.id)
+    elif status == "todo" and not unmet_needs(plan, item):
+        if isinstance(item.spec, TextSpec):
+            yield NextStep(verb="complete", by=by, detail="Do it, then confirm.", item=item.id)
+        elif plan.content.rules.run == "in_order":
+            yield NextStep(verb="execute", by=(), detail="The system runs it in its turn.", item=item.id)
+        else:
+            yield NextStep(verb="execute", by=by, detail="Run it.", item=item.id)
+        yield NextStep(verb="skip", by=by, detail="Leave it out, with a reason.", item=item.id)
+    elif status == "running":
+        yield NextStep(verb="wait", by=(), detail="It is running.", item=item.id)
+
+
+def _way_out(plan: Plan) -> Iterator[NextStep]:
+    by = _movers(plan)
+    if plan.status in FINAL:
+        yield NextStep(verb="copy", by=(), detail="It is over. Anybody may copy it into a new plan.")
+        return
+    if plan.status != "planning":
+        yield NextStep(verb="reopen", by=by, detail="Go back to planning.")
+    if plan.status not in ENDED:
+        yield NextStep(verb="cancel", by=by, detail="End it without success, with a reason.")

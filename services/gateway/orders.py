@@ -1,0 +1,121 @@
+"""From an HTTP request to a command on the bus, and from its reply to an answer.
+
+The fingerprint covers what the asker sent and nothing that we add, so an honest repetition is known as one. The key and
+the bytes are the same in every try, so sending again is always safe.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from contracts.commands import SERVICE_OF, Accepted, AnyCommand, Denied, Failed, Request
+from contracts.http import Done
+from contracts.refusals import Refused
+from infra.clock import Clock
+from infra.errors import Unavailable
+from infra.ids import random_id
+from infra.requests import decode_reply, encode_request, fingerprint_of
+from services.gateway.bodies import idempotency_key, if_match
+from services.gateway.route import Call
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Asks(Protocol):
+    """The part of the bus that the gateway needs. Raises Unavailable."""
+
+    async def request(self, service: str, body: bytes) -> bytes: ...
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What surrounds a command: the asker's key, the fingerprint of what was sent, the version insisted on."""
+
+    key: str
+    fingerprint: bytes
+    if_match: int | None
+
+
+def order_of(call: Call, body: bytes) -> Order:
+    """Raises Refused for headers that are wrong or missing."""
+    request = call.request
+    headers = request.headers
+    key = idempotency_key(headers) or random_id()
+    version = if_match(headers, required=call.route.if_match == "required")
+    given = headers.get("If-Match", "")
+    return Order(key, fingerprint_of(call.actor.id, request.method, request.path_qs, body, given), version)
+
+
+class Orders:
+    """Sends commands to the services that answer them."""
+
+    def __init__(self, bus: Asks, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+
+    async def send(self, call: Call, order: Order, command: AnyCommand) -> Accepted:
+        """The service's yes. Raises Refused for its no, Unavailable when it cannot say."""
+        service = SERVICE_OF[type(command)]
+        request = Request(
+            command,
+            call.actor,
+            order.key,
+            order.fingerprint,
+            self._clock.now(),
+            if_match=order.if_match,
+            trace=call.trace.parent,
+        )
+        try:
+            reply = await self._bus.request(service, encode_request(request))
+        except ValueError:
+            raise Refused("body_too_large", "The request is larger than one command may be.") from None
+        return _verdict(service, reply)
+
+
+def _verdict(service: str, body: bytes) -> Accepted:
+    try:
+        reply = decode_reply(body)
+    except msgspec.DecodeError:  # the bus's own word that no answer could be found
+        raise Unavailable(service) from None
+    match reply:
+        case Accepted():
+            return reply
+        case Failed():
+            raise Unavailable(service, reply.retry_after_seconds)
+        case Denied():
+            refused = Refused("forbidden", reply.detail, reply.faults)
+            refused.code, refused.facts = reply.code, dict(reply.facts)  # a newer service may know more codes than we
+            raise refused
+
+
+def done(accepted: Accepted, id_: str, *, created_at: str = "") -> web.Response:
+    """The answer to an accepted command; with `created_at` a 201 that says where the new thing is."""
+    headers = _headers(accepted)
+    if created_at:
+        headers["Location"] = created_at
+    body = _encode(Done(id=id_, version=accepted.version, position=accepted.position))
+    return web.Response(body=body, status=201 if created_at else 200, headers=headers)
+
+
+def answered(accepted: Accepted, body: Any) -> web.Response:
+    """The answer to an accepted command whose body is another one than usual."""
+    return web.Response(body=_encode(body), headers=_headers(accepted))
+
+
+def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A value as JSON that nobody may cache without asking again."""
+    all_headers = {"Content-Type": "application/json", "Cache-Control": "no-cache", **(headers or {})}
+    return web.Response(body=_encode(body), status=status, headers=all_headers)
+
+
+def _headers(accepted: Accepted) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "ETag": f'"{accepted.version}"',
+        "Gonogo-Position": str(accepted.position),
+    }
+    if accepted.repeated:
+        headers["Idempotent-Replayed"] = "true"
+    return headers

@@ -1,0 +1,82 @@
+"""The callback of outside systems, field for field as the seed has it, and the orders about deliveries."""
+
+from aiohttp import web
+
+from contracts import commands as c
+from contracts import http as h
+from contracts.refusals import Refused
+from services.gateway.bodies import Body, read_bytes
+from services.gateway.names import delivery_of
+from services.gateway.orders import Orders, answered, done, order_of
+from services.gateway.route import Call, Route
+
+
+def callback_routes(orders: Orders) -> list[Route]:
+    """The callback and the resending of hooks."""
+    hooks = Hooks(orders)
+    return [
+        Route(
+            method="POST",
+            path="/api/callback/release_plan",
+            handler=hooks.answer,
+            name="callback",
+            summary="The answer of an outside system to a hook.",
+            tag="hooks",
+            answer=h.CalledBack,
+            body=h.Callback,
+            codes=(
+                "plan_not_found",
+                "gate_not_open",
+                "instance_code_stale",
+                "instance_code_unknown",
+                "answer_contradicts",
+            ),
+            writes=True,
+            channel="callback",
+        ),
+        Route(
+            method="POST",
+            path="/api/v1/deliveries/{delivery}/resend",
+            handler=hooks.resend,
+            name="resend_delivery",
+            summary="Try a delivery once more, now.",
+            tag="hooks",
+            answer=h.Done,
+            codes=("delivery_not_found", "delivery_not_dead"),
+            body=h.Nothing,
+            body_optional=True,
+            writes=True,
+        ),
+    ]
+
+
+class Hooks:
+    """Hears answers to hooks and sends hooks again."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._callback: Body[h.Callback] = Body(h.Callback)
+        self._nothing: Body[h.Nothing] = Body(h.Nothing, optional=True)
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        body = await read_bytes(call.request, "application/json")
+        order = order_of(call, body)
+        heard = self._callback.read(body)
+        plan = heard.release_plan_id
+        if len(plan) != 24 or not set(plan) <= set("0123456789abcdef"):
+            raise Refused("plan_not_found", f"There is no plan {plan!r}.")
+        command = c.AnswerGate(
+            plan=plan,
+            gate=heard.hook_event,
+            instance_code=heard.instance_code,
+            result=heard.result,
+            text=heard.failed_reason or heard.description,
+        )
+        return answered(await self._orders.send(call, order, command), h.CalledBack(id=plan))
+
+    async def resend(self, call: Call) -> web.StreamResponse:
+        delivery = delivery_of(call)
+        body = await read_bytes(call.request, "application/json")
+        order = order_of(call, body)
+        self._nothing.read(body)
+        return done(await self._orders.send(call, order, c.ResendDelivery(delivery=delivery)), delivery)

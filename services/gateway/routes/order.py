@@ -1,0 +1,31 @@
+"""The plain order: read a body, make a command of it, send it, answer with version and position."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from contracts.commands import AnyCommand
+from contracts.http import Done
+from services.gateway.bodies import Body, read_bytes
+from services.gateway.names import plan_of
+from services.gateway.orders import Orders, done, order_of
+from services.gateway.route import Call, Route
+
+Make = Callable[[Call, Any], AnyCommand]
+
+
+def order_route(orders: Orders, make: Make, *, body: Any, body_optional: bool = False, **table: Any) -> Route:
+    """A route served by a plain order on the plan in its address. `make(call, body)` makes the command.
+
+    `table` is what else the table says about the route.
+    """
+    body_of: Body[Any] = Body(body, optional=body_optional)
+
+    async def serve(call: Call) -> web.StreamResponse:
+        sent = await read_bytes(call.request, "application/json")
+        order = order_of(call, sent)
+        command = make(call, body_of.read(sent))
+        return done(await orders.send(call, order, command), plan_of(call))
+
+    return Route(handler=serve, answer=Done, body=body, body_optional=body_optional, writes=True, **table)

@@ -1,0 +1,254 @@
+"""Orders about a plan as a whole: create, copy, import, edit, seal, submit, vote, start, reopen, cancel."""
+
+from typing import Any
+
+from aiohttp import web
+
+from contracts import commands as c
+from contracts import http as h
+from contracts.plan_events import Source
+from contracts.refusals import Fault, Refused
+from contracts.values import Changes, Content
+from infra.ids import derived_id
+from services.gateway.bodies import Body, Query, read_bytes
+from services.gateway.checklist import parse_checklist
+from services.gateway.names import plan_of, section_of
+from services.gateway.orders import Orders, done, order_of
+from services.gateway.route import Call, Route
+from services.gateway.routes.order import Make, order_route
+
+_PLAN = "/api/v1/plans/{plan}"
+
+
+def plan_orders(orders: Orders) -> list[Route]:
+    """The routes that change a plan."""
+    return [*_making(orders), *_editing(orders), *_moving(orders), *_approving(orders)]
+
+
+def _making(orders: Orders) -> list[Route]:
+    making = Making(orders)
+    created: dict[str, Any] = {"status": 201, "answer": h.Done, "writes": True, "tag": "plans", "method": "POST"}
+    return [
+        Route(
+            path="/api/v1/plans",
+            handler=making.create,
+            name="create_plan",
+            summary="Create a plan.",
+            body=h.NewPlan,
+            codes=("plan_exists",),
+            **created,
+        ),
+        Route(
+            path="/api/v1/plans/import",
+            handler=making.import_checklist,
+            name="import_plan",
+            summary="Create a plan from a Markdown checklist: its check boxes become items.",
+            media="text/markdown",
+            query=h.ImportQuery,
+            codes=("checklist_without_boxes", "plan_exists"),
+            **created,
+        ),
+        Route(
+            path=f"{_PLAN}/copy",
+            handler=making.copy,
+            name="copy_plan",
+            summary="Create a plan with the content of another one, without its window and schedule.",
+            body=h.CopyOf,
+            body_optional=True,
+            codes=("plan_not_found", "plan_exists"),
+            **created,
+        ),
+    ]
+
+
+class Making:
+    """Makes new plans. The id follows from who asks and the key, so asking twice makes one."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._new_plan: Body[h.NewPlan] = Body(h.NewPlan)
+        self._copy: Body[h.CopyOf] = Body(h.CopyOf, optional=True)
+        self._import = Query(h.ImportQuery)
+
+    async def create(self, call: Call) -> web.StreamResponse:
+        body = await read_bytes(call.request, "application/json")
+        order = order_of(call, body)
+        new = self._new_plan.read(body)
+        plan = derived_id(call.actor.id, order.key)
+        command = c.CreatePlan(plan=plan, project=new.project, content=new.content())
+        return _created(await self._orders.send(call, order, command), plan)
+
+    async def import_checklist(self, call: Call) -> web.StreamResponse:
+        body = await read_bytes(call.request, "text/markdown")
+        order = order_of(call, body)
+        query = self._import.read(call.request)
+        checklist = parse_checklist(_markdown(body))
+        content = Content(name=query.name or checklist.title[:200] or "Imported checklist", items=checklist.items)
+        source = Source(kind="checklist", name=query.source or checklist.title[:200])
+        plan = derived_id(call.actor.id, order.key)
+        command = c.CreatePlan(plan=plan, project=query.project, content=content, source=source)
+        return _created(await self._orders.send(call, order, command), plan)
+
+    async def copy(self, call: Call) -> web.StreamResponse:
+        origin = plan_of(call)
+        body = await read_bytes(call.request, "application/json")
+        order = order_of(call, body)
+        plan = derived_id(call.actor.id, order.key)
+        command = c.CopyPlan(plan=plan, origin=origin, name=self._copy.read(body).name)
+        return _created(await self._orders.send(call, order, command), plan)
+
+
+def _created(accepted: c.Accepted, plan: str) -> web.Response:
+    return done(accepted, plan, created_at=f"/api/v1/plans/{plan}")
+
+
+def _markdown(body: bytes) -> str:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        raise Refused("malformed_body", f"The checklist is not UTF-8 (line {line}).", line=line) from None
+    if "\x00" in text:
+        detail = "The checklist has the character U+0000 in it."
+        raise Refused("invalid_body", detail, [Fault("", "must not contain the character U+0000")])
+    return text
+
+
+def _editing(orders: Orders) -> list[Route]:
+    editing: dict[str, Any] = {
+        "if_match": "required",
+        "codes": ("plan_not_found", "not_planning", "not_found"),
+        "tag": "plans",
+    }
+    return [
+        order_route(
+            orders,
+            lambda call, body: c.EditPlan(plan=plan_of(call), changes=body),
+            method="PATCH",
+            path=_PLAN,
+            name="edit_plan",
+            summary="Change some sections; those that are absent stay as they are.",
+            body=Changes,
+            **editing,
+        ),
+        Route(
+            method="PUT",
+            path=f"{_PLAN}/sections/{{section}}",
+            handler=Sections(orders).put,
+            name="put_section",
+            summary="Replace one section. The body is the section's value, as in the plan's content.",
+            answer=h.Done,
+            body=Any,
+            writes=True,
+            **editing,
+        ),
+    ]
+
+
+class Sections:
+    """Replaces one section of a plan."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._bodies: dict[str, Body[Any]] = {name: Body(kind) for name, kind in section_types().items()}
+
+    async def put(self, call: Call) -> web.StreamResponse:
+        plan, section = plan_of(call), section_of(call)
+        body = await read_bytes(call.request, "application/json")
+        order = order_of(call, body)
+        changes = Changes(**{section: self._bodies[section].read(body)})
+        return done(await self._orders.send(call, order, c.EditPlan(plan=plan, changes=changes)), plan)
+
+
+def section_types() -> dict[str, Any]:
+    """The type of each section's value, by its name."""
+    return dict(Content.__annotations__)
+
+
+def _moving(orders: Orders) -> list[Route]:
+    def route(verb: str, summary: str, make: Make, *codes: str, body: Any = h.Nothing, insists: bool = True) -> Route:
+        return order_route(
+            orders,
+            make,
+            method="POST",
+            path=f"{_PLAN}/{verb}",
+            name=f"{verb}_plan",
+            summary=summary,
+            tag="plans",
+            body=body,
+            body_optional=True,
+            if_match="required" if insists else "optional",
+            codes=("plan_not_found", *codes),
+        )
+
+    return [
+        route(
+            "seal",
+            "Finish planning: check everything and bind what will run.",
+            lambda call, _: c.SealPlan(plan=plan_of(call)),
+            *("not_planning", "not_sealable"),
+        ),
+        route(
+            "submit",
+            "Ask the approvers.",
+            lambda call, _: c.SubmitPlan(plan=plan_of(call)),
+            *("not_sealed", "no_approval_asked"),
+        ),
+        route(
+            "start",
+            "Start the plan, where its owner starts it.",
+            lambda call, _: c.StartPlan(plan=plan_of(call)),
+            *(
+                "not_approved",
+                "not_sealed",
+                "already_started",
+                "outside_window",
+                "before_schedule",
+                "seal_drift",
+                "final",
+            ),
+            insists=False,
+        ),
+        route(
+            "reopen",
+            "Go back to planning. What runs is cancelled, the open round ends.",
+            lambda call, body: c.ReopenPlan(plan=plan_of(call), reason=body.reason),
+            "final",
+            body=h.Reason,
+        ),
+        route(
+            "cancel",
+            "End the plan without success.",
+            lambda call, body: c.CancelPlan(plan=plan_of(call), reason=body.reason),
+            *("final", "reason_required"),
+            body=h.Reason,
+        ),
+    ]
+
+
+def _approving(orders: Orders) -> list[Route]:
+    return [
+        order_route(
+            orders,
+            lambda call, body: c.VoteOnPlan(plan=plan_of(call), vote=body.vote, seal=body.seal, comment=body.comment),
+            method="POST",
+            path=f"{_PLAN}/vote",
+            name="vote_on_plan",
+            summary="Approve or reject the sealed plan that you looked at.",
+            tag="approval",
+            body=h.Ballot,
+            codes=("plan_not_found", "not_waiting", "seal_changed", "not_approver", "self_approval", "already_voted"),
+        ),
+        order_route(
+            orders,
+            lambda call, body: c.WithdrawVote(plan=plan_of(call), reason=body.reason),
+            method="POST",
+            path=f"{_PLAN}/withdraw",
+            name="withdraw_vote",
+            summary="Take your vote back while the round is open.",
+            tag="approval",
+            body=h.Reason,
+            body_optional=True,
+            codes=("plan_not_found", "not_waiting", "no_vote"),
+        ),
+    ]

@@ -1,0 +1,2 @@
+-- Up to where a projection contains the log.
+select position from view.checkpoint where name = $1

@@ -1,0 +1,17 @@
+-- A page of plans, the highest index first. A filter that is null is not asked; $1 is where the page before ended.
+select id, idx, project, name, status, owners, labels, window_start, window_end, item_owners, waiting_for,
+       created_at, updated_at, updated_by, version, position
+from view.plan
+where ($1::bigint is null or idx < $1)
+  and ($3::text[] is null or status = any($3))
+  and ($4::text[] is null or owners && $4)
+  and ($5::text[] is null or item_owners && $5)
+  and ($6::text[] is null or waiting_for && $6)
+  and ($7::text[] is null or labels && $7)
+  and ($8::text[] is null or project = any($8))
+  and ($9::text is null or strpos(search, $9) > 0)
+  and ($10::bigint is null or window_end > $10)
+  and ($11::bigint is null or window_start < $11)
+  and $12::text is null
+order by idx desc
+limit $2

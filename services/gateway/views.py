@@ -1,0 +1,266 @@
+"""Pure: from what the log folds to, to what is answered. No clock, no rights: everybody who may ask sees the same."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from contracts import http as h
+from contracts.delivery import (
+    DeliveryAttempted,
+    DeliveryCreated,
+    DeliveryDied,
+    DeliveryFailed,
+    DeliveryResent,
+    DeliverySucceeded,
+)
+from contracts.envelope import Fact, stream_id
+from contracts.moments import moment
+from contracts.plan import Attempt, GateState, ItemState, Plan
+from contracts.registry import DECODERS
+from contracts.run_state import Run
+from contracts.slots import progress
+from contracts.values import GATES, ApprovalLevel, Item
+from contracts.workflow import WorkflowDefinition, steps_of
+from services.gateway.next_steps import next_steps, unmet_needs
+
+
+def when(at: int) -> datetime | None:
+    """Unix microseconds as a time; 0 stands for "not yet"."""
+    return moment(at) if at else None
+
+
+def plan_view(plan: Plan) -> h.PlanView:
+    """Everything about a plan."""
+    return h.PlanView(
+        id=plan.id,
+        index=plan.index,
+        project=plan.project,
+        status=plan.status,
+        reason=plan.reason,
+        version=plan.version,
+        position=plan.position,
+        content=plan.content,
+        items=tuple(_item(plan, item) for item in plan.content.items),
+        seal=_seal(plan),
+        approval=_approval(plan),
+        gates={gate: _gate(plan.gates[gate], plan.content.gates.rule(gate) is not None) for gate in GATES},
+        times=_times(plan),
+        drift=h.DriftView(item=plan.drift.item, fields=plan.drift.fields, at=moment(plan.drift.at))
+        if plan.drift
+        else None,
+        start_requested=plan.start_requested,
+        schedule_missed=plan.schedule_missed,
+        settled=plan.settled,
+        source=plan.source,
+        created_by=plan.created_by,
+        created_at=moment(plan.created_at),
+        updated_by=plan.updated_by,
+        updated_at=moment(plan.updated_at),
+        next=next_steps(plan),
+    )
+
+
+def _times(plan: Plan) -> h.TimesView:
+    times = plan.times
+    return h.TimesView(
+        planning=when(times.planning),
+        finish_planning=when(times.finish_planning),
+        approval=when(times.approval),
+        executing=when(times.executing),
+        success=when(times.success),
+        ended=when(times.ended),
+    )
+
+
+def _item(plan: Plan, item: Item) -> h.ItemView:
+    state: ItemState = plan.state_of(item.id)
+    return h.ItemView(
+        item=item,
+        status=state.status,
+        ready=not unmet_needs(plan, item),
+        attempts=tuple(_attempt(attempt) for attempt in state.attempts),
+        ticked=state.ticked,
+        remark=state.remark,
+        reason=state.reason,
+        by=state.by,
+        at=when(state.at),
+    )
+
+
+def _attempt(attempt: Attempt) -> h.AttemptView:
+    return h.AttemptView(
+        number=attempt.number,
+        by=attempt.by,
+        started_at=when(attempt.started_at),
+        ended_at=when(attempt.ended_at),
+        outcome=attempt.outcome,
+        error=attempt.error,
+        run=attempt.run,
+        log=attempt.log,
+        outputs=attempt.outputs,
+    )
+
+
+def _seal(plan: Plan) -> h.SealView | None:
+    seal = plan.seal
+    if seal is None:
+        return None
+    return h.SealView(
+        value=seal.value,
+        sections=seal.sections,
+        items=seal.items,
+        workflows=seal.workflows,
+        by=seal.by,
+        at=moment(seal.at),
+    )
+
+
+def _approval(plan: Plan) -> h.ApprovalView:
+    round_ = plan.approval
+    counted = round_.seal or (plan.seal.value if plan.seal else "")
+    votes = tuple(vote for vote in round_.votes if vote.seal == counted)
+    far = progress(plan.content.approval, votes)
+    levels = plan.content.approval.levels
+    reached = len(levels) if far.level is None else far.level
+    return h.ApprovalView(
+        round=round_.round,
+        state=round_.state,
+        seal=round_.seal,
+        submitted_at=when(round_.submitted_at),
+        submitted_by=round_.submitted_by,
+        deadline=when(round_.deadline),
+        decided_at=when(round_.decided_at),
+        reason=round_.reason,
+        votes=tuple(
+            h.VoteView(
+                by=vote.by,
+                vote=vote.vote,
+                seal=vote.seal,
+                at=moment(vote.at),
+                channel=vote.channel,
+                comment=vote.comment,
+                counts=vote.seal == counted,
+            )
+            for vote in round_.votes
+        ),
+        levels=tuple(_level(level, index, reached, far.missing) for index, level in enumerate(levels)),
+        waiting_for=far.asked if round_.state == "open" else (),
+    )
+
+
+def _level(level: ApprovalLevel, index: int, reached: int, missing: tuple[int, ...]) -> h.LevelView:
+    if index < reached:
+        needs = [0] * len(level.rules)
+    else:
+        needs = list(missing) if index == reached else [rule.needed for rule in level.rules]
+    return h.LevelView(
+        state="met" if index < reached else "asked" if index == reached else "later",
+        rules=tuple(
+            h.RuleView(approvers=rule.approvers, needed=rule.needed, missing=need)
+            for rule, need in zip(level.rules, needs, strict=True)
+        ),
+    )
+
+
+def _gate(state: GateState, waits: bool) -> h.GateView:
+    return h.GateView(
+        waits=waits,
+        round=state.round,
+        state=state.state,
+        instance_code=state.instance_code,
+        deadline=when(state.deadline),
+        opened_at=when(state.opened_at),
+        answered_at=when(state.answered_at),
+        text=state.text,
+    )
+
+
+def run_view(run: Run) -> h.RunView:
+    """A workflow run with its steps."""
+    definition: WorkflowDefinition = run.created.definition
+    started = any(step.attempt for step in run.steps)
+    return h.RunView(
+        id=run.id,
+        plan=run.created.plan,
+        item=run.created.item,
+        attempt=run.created.attempt,
+        project=definition.project,
+        workflow=definition.name,
+        revision=run.created.revision,
+        digest=run.created.digest,
+        state=run.outcome or ("running" if started else "waiting"),
+        inputs=tuple(run.created.inputs),
+        steps=tuple(
+            h.StepView(
+                stage=stage.name,
+                name=step.name,
+                type="script" if step.__struct_config__.tag == "script" else "http",
+                state=state.state,
+                attempt=state.attempt,
+                started_at=when(state.started_at),
+                ended_at=when(state.ended_at),
+                exit_code=state.exit_code,
+                error=state.error,
+                output_bytes=state.output.size if state.output else 0,
+                output_sha256=state.output.sha256 if state.output else "",
+                outputs=state.outputs,
+            )
+            for (stage, step), state in zip(steps_of(definition), run.steps, strict=True)
+        ),
+        owner=run.owner,
+        cancel_reason=run.cancel_reason,
+        error=run.error,
+        created_at=moment(run.created_at),
+        created_by=run.created_by,
+        ended_at=when(run.ended_at),
+        version=run.version,
+    )
+
+
+def delivery_views(facts: Iterable[Fact]) -> tuple[h.DeliveryView, ...]:
+    """The deliveries whose facts these are, newest first."""
+    found: dict[str, h.DeliveryView] = {}
+    for fact in facts:
+        event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
+        if isinstance(event, DeliveryCreated):
+            found[fact.stream] = _created(event, fact)
+        elif fact.stream in found:
+            found[fact.stream] = _after(found[fact.stream], event, fact)
+    return tuple(sorted(found.values(), key=lambda view: (view.created_at, view.id), reverse=True))
+
+
+def _created(event: DeliveryCreated, fact: Fact) -> h.DeliveryView:
+    return h.DeliveryView(
+        id=stream_id(fact.stream),
+        plan=event.plan,
+        event=event.event,
+        round=event.round,
+        endpoint=event.endpoint,
+        state="pending",
+        attempts=0,
+        created_at=moment(fact.at),
+        ended_at=None,
+        status=None,
+        error="",
+        next_at=None,
+        version=fact.version,
+    )
+
+
+def _after(view: h.DeliveryView, event: object, fact: Fact) -> h.DeliveryView:
+    match event:
+        case DeliveryAttempted():
+            changes: Mapping[str, object] = {"state": "sending", "attempts": event.attempt, "next_at": None}
+        case DeliverySucceeded():
+            changes = {"state": "delivered", "status": event.status, "error": "", "ended_at": moment(fact.at)}
+        case DeliveryFailed():
+            error = f"{event.error}: {event.detail}" if event.detail else event.error
+            changes = {"state": "retrying", "status": event.status, "error": error, "next_at": when(event.next_at)}
+        case DeliveryDied():
+            changes = {"state": "dead", "error": event.reason, "next_at": None, "ended_at": moment(fact.at)}
+        case DeliveryResent():
+            changes = {"state": "pending", "ended_at": None}
+        case _:
+            changes = {}
+    return replace(view, version=fact.version, **changes)
