@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -22,6 +23,8 @@ from infra.status import StatusListener
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _GATE_SECONDS = 0.01
+_LAST_SECONDS = 1.0
+"""After a drain that was cut short: for what does not end although it was told to."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +69,7 @@ class Process:
         self._obstacle: str | None = "starting"
         self._ending = asyncio.Event()
         self._task: asyncio.Task[int] | None = None
+        self._failure: Exception | None = None
 
     async def run(self) -> int:
         """The exit code."""
@@ -95,6 +99,7 @@ class Process:
 
     def _on_signal(self, name: str) -> None:
         log.info("signal_received", signal=name)
+        self._end_at_the_latest(0)
         opening, again = self._service is None, self._ending.is_set()
         self._ending.set()
         if (opening or again) and self._task is not None:
@@ -107,16 +112,19 @@ class Process:
             if not self._ending.is_set():
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr] # we run inside a task
-            log.info("service_stopped", drained=self._service is None)
+            log.info("service_stopped")
             return 0
         except Misconfigured as fault:
             log.error("service_misconfigured", reason=str(fault))
             return 2
         except Exception as error:
+            if self._ending.is_set() and _is_away(error):  # the servers were stopped with us
+                log.warning("drain_failed", reason=_sentence(error))
+                return 0
             # A failure that has a name says enough; any other is a defect, whose place must be known.
             log.error("service_failed", reason=_sentence(error), exc_info=not isinstance(error, Unavailable | Corrupt))
             return 1
-        log.info("service_stopped", drained=True)
+        log.info("service_stopped")
         return 0
 
     async def _open_until_end(self) -> None:
@@ -144,6 +152,10 @@ class Process:
                 log.info("service_started")
                 try:
                     await self._until_end(service)
+                except Exception as error:
+                    self._failure = error
+                    self._end_at_the_latest(1)
+                    raise
                 finally:
                     self._obstacle = "draining"
                     limit.reschedule(loop.time() + self._settings.drain_seconds)
@@ -151,6 +163,8 @@ class Process:
             if not limit.expired():
                 raise
             log.warning("drain_cut_short", after_seconds=self._settings.drain_seconds)
+            if self._failure is not None:
+                raise self._failure from None
 
     async def _until_end(self, service: Service) -> None:
         """Returns at a signal; raises what ended the service otherwise."""
@@ -165,11 +179,25 @@ class Process:
             failed.result()
             raise RuntimeError("a part of the service ended by itself")
 
+    def _end_at_the_latest(self, code: int) -> None:
+        """A library that swallows its cancellation (seen: a NATS client whose server is gone) must not keep us alive.
+
+        A thread, since closing the loop itself waits for every task. Once it is armed the process ends in any case.
+        """
+        last = threading.Timer(self._settings.drain_seconds + _LAST_SECONDS, _end_now, [code])
+        last.daemon = True
+        last.start()
+
     def _wait_for(self, reason: str) -> None:
         obstacle = f"waiting: {reason}"
         if obstacle != self._obstacle:  # said once, not at each try
             log.warning("waiting_for_server", reason=reason)
         self._obstacle = obstacle
+
+
+def _end_now(code: int) -> None:
+    log.warning("drain_never_ended")
+    os._exit(code)
 
 
 def _is_away(error: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """The real PostgreSQL and NATS that the tests run on.
 
 In this order: servers named in `GONOGO_TEST_DATABASE_URL` (a superuser's) and `GONOGO_TEST_NATS_URL`; containers, where
-a Docker engine answers; the embedded servers. pytest's header says which. One of each per session; a database per test.
+a Docker engine answers (unless `GONOGO_TEST_SERVERS=embedded`); the embedded servers. pytest's header says which. One of
+each per session; a database per test.
 """
 
 import os
@@ -210,7 +211,7 @@ def servers_used() -> str:
 
 @cache
 def docker_answers() -> bool:
-    if shutil.which("docker") is None:
+    if os.environ.get("GONOGO_TEST_SERVERS") == "embedded" or shutil.which("docker") is None:
         return False
     try:
         asked = subprocess.run(

@@ -1,13 +1,14 @@
 """A service that only stands there, for the supervisor's tests: `python -m tests.support.stub_service NAME [FAULT]`.
 
-FAULT: `dies` (ends before it is ready), `misconfigured`, `hangs` (ignores SIGTERM once ready), `never` (is never ready).
+FAULT: `dies` (before it is ready), `misconfigured`, `hangs` (ignores SIGTERM once ready), `never` (is never ready),
+`fails` (a part of it fails once it is ready), `clings` (swallows the end of its drain), `offline` (needs no server).
 """
 
 import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 from faststream.nats import NatsBroker
@@ -19,8 +20,9 @@ from infra.process import run_service
 
 
 class Stub:
-    def __init__(self, obstacle: str | None) -> None:
+    def __init__(self, obstacle: str | None = None) -> None:
         self._obstacle = obstacle
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def ready(self) -> str | None:
         return self._obstacle
@@ -33,6 +35,15 @@ async def build(settings: Settings) -> AsyncIterator[Stub]:
         raise RuntimeError("this one always dies")
     if fault == "misconfigured":
         raise Misconfigured("the moon is in the wrong quarter")
+    if fault in ("fails", "clings", "offline"):
+        stub = Stub()
+        if fault == "fails":
+            stub.failed.set_exception(RuntimeError("the writer died"))
+        yield stub
+        while fault == "clings":
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return
     connection = await asyncpg.connect(settings.database_url.reveal(), ssl=False)
     login = NatsUserPassword(settings.nats_user, settings.nats_password.reveal())
     broker = NatsBroker(settings.nats_url, security=login, logger=None)

@@ -1,0 +1,158 @@
+"""A gateway with the services behind it, in the test's own process, and a client that speaks HTTP with it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import msgspec
+
+from contracts.commands import Accepted, Denied, Reply, Request
+from infra.bus import Bus
+from infra.config import Secret
+from infra.eventlog import EventLog
+from infra.identity import Identities
+from infra.keystore import new_master_key
+from services.approval import app as approval_app
+from services.approval.config import Settings as ApprovalSettings
+from services.audit import app as audit_app
+from services.audit.config import Settings as AuditSettings
+from services.gateway import app as gateway_app
+from services.gateway.config import GatewaySettings
+from services.planner import app as planner_app
+from services.planner.config import Settings as PlannerSettings
+from tests.support.apps import Apps, open_apps
+from tests.support.servers import Nats, Postgres
+from tests.support.wait import eventually
+
+PEOPLE = {"olivia": (), "ana": ("sre",), "ben": ("sre",), "ada": ()}
+ITEMS = [{"id": "announce", "name": "Announce", "spec": {"type": "text", "content": "Tell them."}}]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. `body` is decoded where it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    text: str
+
+    @property
+    def etag(self) -> str:
+        return self.headers["ETag"]
+
+    @property
+    def paths(self) -> list[str]:
+        """Where the faults of a problem are."""
+        return [fault["path"] for fault in self.body["faults"]]
+
+
+class Site:
+    """A running gateway, and everybody's tokens."""
+
+    def __init__(self, apps: Apps, url: str, session: aiohttp.ClientSession, tokens: Mapping[str, str]) -> None:
+        self.apps = apps
+        self.url = url
+        self.session = session
+        self.tokens = tokens
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, as_: str = "olivia", **headers: str
+    ) -> Answer:
+        """One request as somebody. `body` is sent as JSON unless it is bytes; `if_match="*"` is the header If-Match."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if as_:
+            sent.setdefault("Authorization", f"Bearer {self.tokens[as_]}")
+        if body is not None:
+            sent.setdefault("content-type", "application/json")
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        url = path if path.startswith("http") else self.url + path
+        async with self.session.request(method, url, data=data, headers=sent) as response:
+            text = await response.text()
+            is_json = response.content_type.endswith("json") and text
+            return Answer(
+                response.status, response.headers.copy(), msgspec.json.decode(text) if is_json else None, text
+            )
+
+    async def plan(self, **sections: Any) -> str:
+        """The id of a new plan with one text item."""
+        body = {"project": "web", "name": "Release 1.2", "items": ITEMS, **sections}
+        answer = await self("POST", "/api/v1/plans", body)
+        assert answer.status == 201, answer.text
+        return str(answer.body["id"])
+
+    async def view(self, plan: str) -> Any:
+        """What a GET of the plan shows."""
+        answer = await self("GET", f"/api/v1/plans/{plan}")
+        assert answer.status == 200, answer.text
+        return answer.body
+
+
+@asynccontextmanager
+async def open_site(postgres: Postgres, nats: Nats, data: Path, **settings: Any) -> AsyncIterator[Site]:
+    """Planner, approval, audit and gateway on a fresh database. `ada` is administrator."""
+    async with open_apps(postgres, nats, data) as apps:
+        tokens = await _people(apps)
+        await apps.start("planner", PlannerSettings, planner_app.build)
+        await apps.start("approval", ApprovalSettings, approval_app.build)
+        await apps.start("audit", AuditSettings, audit_app.build)
+        key = Secret(new_master_key())
+        gateway = await apps.start(
+            "gateway", GatewaySettings, gateway_app.build, http_port=0, master_key=key, **settings
+        )
+        async with aiohttp.ClientSession() as session:
+            site = Site(apps, f"http://127.0.0.1:{gateway.port}", session, tokens)
+            await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
+            yield site
+
+
+async def _people(apps: Apps) -> dict[str, str]:
+    async with asyncpg.create_pool(apps.dsns.admin, min_size=1, max_size=1) as pool:
+        identities = Identities(pool)
+        tokens = {}
+        for name, groups in PEOPLE.items():
+            await identities.put_user(name, name=name.capitalize(), groups=groups, administrator=name == "ada")
+            tokens[name] = (await identities.create_token(name, "test"))[1].reveal()
+        return tokens
+
+
+@asynccontextmanager
+async def stub(apps: Apps, service: str, answer: Callable[[Request], Reply]) -> AsyncIterator[list[Request]]:
+    """Somebody who answers a service's commands like this; gives the requests that came."""
+    came: list[Request] = []
+
+    async def handle(body: bytes) -> bytes:
+        came.append(msgspec.json.decode(body, type=Request))
+        return msgspec.json.encode(answer(came[-1]))
+
+    settings = apps.settings(service, PlannerSettings)
+    bus = Bus(settings.nats_url, name=service, user=settings.nats_user, password=settings.nats_password.reveal())
+    bus.serve(service, handle)
+    await bus.start()
+    await bus.wait_connected(5)
+    try:
+        yield came
+    finally:
+        await bus.stop()
+
+
+def accept(request: Request) -> Reply:
+    """Yes to everything."""
+    return Accepted(version=7, position=70)
+
+
+def refuse(code: str, **facts: Any) -> Callable[[Request], Reply]:
+    """No to everything."""
+    return lambda request: Denied(code, "no", (), facts)
+
+
+@asynccontextmanager
+async def open_log(apps: Apps) -> AsyncIterator[EventLog]:
+    """The log, as the superuser reads it."""
+    log = await EventLog.open(apps.dsns.admin)
+    try:
+        yield log
+    finally:
+        await log.close()
