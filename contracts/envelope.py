@@ -13,7 +13,7 @@ Position = int
 Version = int
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """One stored event. Times are Unix microseconds: `at` by the accepting clock, `recorded_at` by the database."""
 
     position: Position

@@ -43,7 +43,7 @@ GATE_FAILED_STATUS: dict[GateName, Status] = {
 ItemStatus = Literal["todo", "running", "done", "failed", "skipped", "waived"]
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One try at an item: by whom, from when to when, how it ended, and the run and log that prove it."""
 
     number: int
@@ -58,7 +58,7 @@ class Attempt(msgspec.Struct, frozen=True):
     retry_of: str = ""
 
 
-class ItemState(msgspec.Struct, frozen=True):
+class ItemState(msgspec.Struct, frozen=True, gc=False):
     """Where an item stands. `digest` is the sealed digest under which it was settled: kept work must match it."""
 
     status: ItemStatus = "todo"

@@ -11,29 +11,32 @@ import msgspec
 from contracts.values import Changes, Content, GateName
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A thing that happened. Unknown fields are ignored, so an older reader survives a newer writer."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A thing that happened. Unknown fields are ignored, so an older reader survives a newer writer.
+
+    Not tracked by the garbage collector (`gc=False`), as no value of ours can hold a cycle: reading is a third faster.
+    """
 
 
-class Source(Event, frozen=True):
+class Source(Event, frozen=True, gc=False):
     """Where a plan came from: a file that was imported or a plan that was copied."""
 
     kind: Literal["checklist", "copy"]
     name: str
 
 
-class PlanCreated(Event, frozen=True):
+class PlanCreated(Event, frozen=True, gc=False):
     index: int
     project: str
     content: Content
     source: Source | None = None
 
 
-class PlanEdited(Event, frozen=True):
+class PlanEdited(Event, frozen=True, gc=False):
     changes: Changes
 
 
-class ResolvedWorkflow(Event, frozen=True):
+class ResolvedWorkflow(Event, frozen=True, gc=False):
     """The workflow revision that an item will run, and the digest of its definition."""
 
     project: str
@@ -42,7 +45,7 @@ class ResolvedWorkflow(Event, frozen=True):
     digest: str
 
 
-class PlanSealed(Event, frozen=True):
+class PlanSealed(Event, frozen=True, gc=False):
     """`seal` binds everything that will run; `sections` and `items` are the digests that it is made of."""
 
     seal: str
@@ -51,15 +54,15 @@ class PlanSealed(Event, frozen=True):
     workflows: dict[str, ResolvedWorkflow] = {}
 
 
-class PlanReopened(Event, frozen=True):
+class PlanReopened(Event, frozen=True, gc=False):
     reason: str = ""
 
 
-class PlanCancelled(Event, frozen=True):
+class PlanCancelled(Event, frozen=True, gc=False):
     reason: str
 
 
-class PlanSubmitted(Event, frozen=True):
+class PlanSubmitted(Event, frozen=True, gc=False):
     """An approval round opens for this seal. `deadline` in Unix microseconds."""
 
     round: int
@@ -67,7 +70,7 @@ class PlanSubmitted(Event, frozen=True):
     deadline: int | None = None
 
 
-class VoteCast(Event, frozen=True):
+class VoteCast(Event, frozen=True, gc=False):
     """`groups` are the voter's groups at this moment; leaving one later does not undo the vote."""
 
     round: int
@@ -77,50 +80,50 @@ class VoteCast(Event, frozen=True):
     comment: str = ""
 
 
-class VoteWithdrawn(Event, frozen=True):
+class VoteWithdrawn(Event, frozen=True, gc=False):
     round: int
     reason: str = ""
 
 
-class PlanApproved(Event, frozen=True):
+class PlanApproved(Event, frozen=True, gc=False):
     round: int
     seal: str
 
 
-class PlanDenied(Event, frozen=True):
+class PlanDenied(Event, frozen=True, gc=False):
     round: int
     seal: str
     reason: str = ""
 
 
-class ApprovalExpired(Event, frozen=True):
+class ApprovalExpired(Event, frozen=True, gc=False):
     round: int
 
 
-class StartRequested(Event, frozen=True):
+class StartRequested(Event, frozen=True, gc=False):
     """Everything that is needed to start is given; the start gate comes next. `by` says what asked."""
 
     by: Literal["approval", "owner", "schedule"]
 
 
-class ExecutionStarted(Event, frozen=True):
+class ExecutionStarted(Event, frozen=True, gc=False):
     seal: str
 
 
-class ScheduleMissed(Event, frozen=True):
+class ScheduleMissed(Event, frozen=True, gc=False):
     """The scheduled time passed without a start, and the catch-up policy says to let it pass."""
 
     reason: str
 
 
-class PlanDrifted(Event, frozen=True):
+class PlanDrifted(Event, frozen=True, gc=False):
     """What would run is not what was approved. Nothing starts until the plan is reopened."""
 
     item: str
     fields: tuple[str, ...]
 
 
-class ItemStarted(Event, frozen=True):
+class ItemStarted(Event, frozen=True, gc=False):
     """Intent: attempt `attempt` of a workflow item runs as `run`. `retry_of`: the failed run whose passed steps are kept."""
 
     item: str
@@ -129,7 +132,7 @@ class ItemStarted(Event, frozen=True):
     retry_of: str = ""
 
 
-class ItemFinished(Event, frozen=True):
+class ItemFinished(Event, frozen=True, gc=False):
     """Outcome of a workflow item's attempt. `log` is the SHA-256 of its output, `next` what may be done now."""
 
     item: str
@@ -140,7 +143,7 @@ class ItemFinished(Event, frozen=True):
     outputs: dict[str, str] = {}
 
 
-class ItemCompleted(Event, frozen=True):
+class ItemCompleted(Event, frozen=True, gc=False):
     """A person confirms a text item."""
 
     item: str
@@ -148,29 +151,29 @@ class ItemCompleted(Event, frozen=True):
     remark: str = ""
 
 
-class SubStepTicked(Event, frozen=True):
+class SubStepTicked(Event, frozen=True, gc=False):
     item: str
     step: str
     ticked: bool = True
 
 
-class ItemSkipped(Event, frozen=True):
+class ItemSkipped(Event, frozen=True, gc=False):
     item: str
     reason: str
 
 
-class ItemWaived(Event, frozen=True):
+class ItemWaived(Event, frozen=True, gc=False):
     """A failed item is accepted as it is, by someone who may, with a reason."""
 
     item: str
     reason: str
 
 
-class ItemsSettled(Event, frozen=True):
+class ItemsSettled(Event, frozen=True, gc=False):
     """No item can change any more; the last gate comes next."""
 
 
-class PlanSucceeded(Event, frozen=True):
+class PlanSucceeded(Event, frozen=True, gc=False):
     """The end. Names the items that were not simply done."""
 
     skipped: tuple[str, ...] = ()
@@ -178,7 +181,7 @@ class PlanSucceeded(Event, frozen=True):
     failed: tuple[str, ...] = ()
 
 
-class PlanTimedOut(Event, frozen=True):
+class PlanTimedOut(Event, frozen=True, gc=False):
     """The window ended. `open` items had not ended, `running` ones still run (by the plan's `on_window_end`)."""
 
     reason: Literal["window_end"]
@@ -186,7 +189,7 @@ class PlanTimedOut(Event, frozen=True):
     running: tuple[str, ...] = ()
 
 
-class GateOpened(Event, frozen=True):
+class GateOpened(Event, frozen=True, gc=False):
     """A round of asking: hooks with this code go out, callbacks with this code are heard. `deadline` in Unix µs."""
 
     gate: GateName
@@ -195,30 +198,30 @@ class GateOpened(Event, frozen=True):
     deadline: int
 
 
-class GateProgressed(Event, frozen=True):
+class GateProgressed(Event, frozen=True, gc=False):
     gate: GateName
     round: int
     text: str
 
 
-class GatePassed(Event, frozen=True):
+class GatePassed(Event, frozen=True, gc=False):
     gate: GateName
     round: int
     text: str = ""
 
 
-class GateFailed(Event, frozen=True):
+class GateFailed(Event, frozen=True, gc=False):
     gate: GateName
     round: int
     reason: str
 
 
-class GateExpired(Event, frozen=True):
+class GateExpired(Event, frozen=True, gc=False):
     gate: GateName
     round: int
 
 
-class GateOverridden(Event, frozen=True):
+class GateOverridden(Event, frozen=True, gc=False):
     gate: GateName
     round: int
     reason: str

@@ -68,7 +68,7 @@ class WorkflowDefinition(Value, frozen=True):
     runners: Annotated[tuple[Ref, ...], Meta(max_length=50)] = ()
 
 
-class WorkflowRevised(Event, frozen=True):
+class WorkflowRevised(Event, frozen=True, gc=False):
     """A new revision (1, 2, ...) of a workflow; equal to the stream's version."""
 
     revision: int

@@ -27,15 +27,16 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A ratio that we promised, and what was seen."""
+    """A figure that we promised, at least or at most, and what was seen."""
 
     name: str
     wanted: float
     seen: float
+    at_most: bool = False
 
     @property
     def reached(self) -> bool:
-        return self.seen >= self.wanted
+        return self.seen <= self.wanted if self.at_most else self.seen >= self.wanted
 
 
 class Report:
@@ -59,6 +60,9 @@ class Report:
 
     def target(self, name: str, wanted: float, seen: float) -> None:
         self.targets.append(Target(name, wanted, round(seen, 3)))
+
+    def at_most(self, name: str, wanted: float, seen: float) -> None:
+        self.targets.append(Target(name, wanted, round(seen, 3), at_most=True))
 
     def remark(self, text: str) -> None:
         self.remarks.append(text)

@@ -1,0 +1,1 @@
+"""Running on servers that exist: what a cluster needs once before the services can start."""

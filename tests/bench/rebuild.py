@@ -1,0 +1,83 @@
+"""Rebuilding a plan of 10,000 events, beside fetching and decoding the very same rows."""
+
+import time
+
+from contracts import plan_events as e
+from contracts.envelope import Fact
+from contracts.evolve import fold
+from contracts.registry import DECODERS, encode
+from contracts.seal import seal_of
+from contracts.values import Content, Item, TextSpec
+from infra.eventlog import Append, Draft, EventLog
+from tests.bench.rounds import Report, Sample, interleave
+
+EVENTS = 10_000
+STREAM = "plan-00000000000000000000be0c"
+ITEMS = tuple(Item(id=f"item-{i}", name=f"Item {i}", spec=TextSpec(content="x" * 200)) for i in range(100))
+
+
+def life() -> list[e.Event]:
+    """A plan that is planned, sealed, executed and reopened again and again: the mix that a real one has, only longer."""
+    content = Content(name="Bench", owner=("user:olivia",), items=ITEMS)
+    seal = seal_of(content, {})
+    events: list[e.Event] = [e.PlanCreated(index=1, project="bench", content=content)]
+    attempt = 0
+    while len(events) < EVENTS:
+        attempt += 1
+        turn: list[e.Event] = [seal, e.StartRequested(by="owner"), e.ExecutionStarted(seal=seal.seal)]
+        for item in ITEMS:
+            turn.append(e.ItemStarted(item=item.id, attempt=attempt, run="0f" * 12))
+            turn.append(
+                e.ItemFinished(item=item.id, attempt=attempt, outcome="failed", error="exit code 1", log="ab" * 32)
+            )
+            turn.append(e.ItemSkipped(item=item.id, reason="tried"))
+        turn += [e.ItemsSettled(), e.PlanReopened(reason="again")]
+        events += turn
+    return events[:EVENTS]
+
+
+async def store(log: EventLog) -> None:
+    """Append the life in large commands, unless it is there already."""
+    if await log.read_stream(STREAM):
+        return
+    events = life()
+    for start in range(0, EVENTS, 500):
+        drafts = tuple(Draft(*encode(event)) for event in events[start : start + 500])
+        await log.append(
+            Append(STREAM, start, "service:bench", f"rebuild-{start}", bytes(32), drafts, 1, "service:bench", "bench")
+        )
+
+
+def decode_all(facts: list[Fact]) -> None:
+    for fact in facts:
+        DECODERS[fact.type](fact.payload)
+
+
+async def bench_rebuild(admin_dsn: str, report: Report, *, rounds: int = 5, seconds: float = 1.0) -> None:
+    """Adds `rebuild` and `fetch and decode` to the report, and the ratio of their times."""
+    log = await EventLog.open(admin_dsn)
+    try:
+        await store(log)
+
+        async def rebuild(for_seconds: float) -> Sample:
+            return await _repeat(log, for_seconds, fold)
+
+        async def floor(for_seconds: float) -> Sample:
+            return await _repeat(log, for_seconds, decode_all)
+
+        seen = await interleave(report, {"fetch and decode": floor, "rebuild": rebuild}, rounds=rounds, seconds=seconds)
+        ratio = seen["fetch and decode"].per_second / seen["rebuild"].per_second
+        report.at_most("rebuild of 10,000 events / fetch and decode", 1.2, ratio)
+    finally:
+        await log.close()
+
+
+async def _repeat(log: EventLog, seconds: float, work: object) -> Sample:
+    count, begun = 0, time.perf_counter()
+    while time.perf_counter() < begun + seconds:
+        facts = await log.read_stream(STREAM)
+        assert len(facts) == EVENTS
+        work(facts)  # type: ignore[operator]  # a function of facts
+        count += 1
+    elapsed = time.perf_counter() - begun
+    return Sample(count / elapsed, elapsed / count * 1000)
