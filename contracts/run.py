@@ -15,14 +15,14 @@ RunOutcome = Literal["passed", "failed", "cancelled", "unknown"]
 StepOutcome = Literal["passed", "failed", "cancelled", "timeout", "unknown"]
 
 
-class Blob(Event, frozen=True):
+class Blob(Event, frozen=True, gc=False):
     """Something large that is kept beside the log: its size in bytes and its SHA-256."""
 
     size: int
     sha256: str
 
 
-class RunCreated(Event, frozen=True):
+class RunCreated(Event, frozen=True, gc=False):
     """`first_step` is where to begin: a retry starts at the step that failed, the earlier ones are kept as passed.
 
     `inputs` are complete (defaults filled in); a credential stays the reference `secret:NAME`. `retry_of` is the run that
@@ -41,14 +41,14 @@ class RunCreated(Event, frozen=True):
     outputs: dict[str, str] = {}
 
 
-class RunClaimed(Event, frozen=True):
+class RunClaimed(Event, frozen=True, gc=False):
     """`owner` works on it until `until` (Unix µs). Claiming again extends; another may claim when the time is over."""
 
     owner: str
     until: int
 
 
-class StepStarted(Event, frozen=True):
+class StepStarted(Event, frozen=True, gc=False):
     """Intent. `place` names the folder of runs where a process of this attempt can be found, and nowhere else."""
 
     step: int
@@ -58,7 +58,7 @@ class StepStarted(Event, frozen=True):
     place: str = ""
 
 
-class StepFinished(Event, frozen=True):
+class StepFinished(Event, frozen=True, gc=False):
     """`unknown`: it was started, the outcome cannot be found out, and its effect class forbids to guess."""
 
     step: int
@@ -70,14 +70,17 @@ class StepFinished(Event, frozen=True):
     outputs: dict[str, str] = {}
 
 
-class RunCancelRequested(Event, frozen=True):
+class RunCancelRequested(Event, frozen=True, gc=False):
     reason: str
 
 
-class RunFinished(Event, frozen=True):
+class RunFinished(Event, frozen=True, gc=False):
+    """`log` is the SHA-256 of the kept output of all its steps, one after the other."""
+
     outcome: RunOutcome
     error: str = ""
     outputs: dict[str, str] = {}
+    log: str = ""
 
 
 EVENTS: dict[str, type[Event]] = {

@@ -50,6 +50,7 @@ class Run(msgspec.Struct, frozen=True):
     outcome: RunOutcome | None = None
     error: str = ""
     outputs: dict[str, str] = {}
+    log: str = ""
     ended_at: int = 0
     position: int = 0
 
@@ -74,7 +75,14 @@ def _created(event: RunCreated, fact: Fact) -> Run:
     total = sum(len(stage.steps) for stage in event.definition.stages)
     steps = tuple(StepState("passed" if i < event.first_step else "todo") for i in range(total))
     return Run(
-        stream_id(fact.stream), event, fact.at, fact.actor, fact.version, steps, outputs=event.outputs, position=fact.position
+        stream_id(fact.stream),
+        event,
+        fact.at,
+        fact.actor,
+        fact.version,
+        steps,
+        outputs=event.outputs,
+        position=fact.position,
     )
 
 
@@ -99,7 +107,7 @@ def _after(run: Run, event: Event | None, fact: Fact) -> Run:
         case RunCancelRequested():
             return replace(run, cancel_reason=event.reason)
         case RunFinished():
-            return replace(run, outcome=event.outcome, error=event.error, ended_at=fact.at)
+            return replace(run, outcome=event.outcome, error=event.error, log=event.log, ended_at=fact.at)
         case _:
             return run
 

@@ -9,8 +9,9 @@ from contracts.refusals import Fault, Refused
 from contracts.values import Item, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
 
-RUN_BYTES = 56 * 1024
-"""How large a definition and its inputs may be together: a run's first event carries both, and an event holds 64 kB."""
+RUN_BYTES = 40 * 1024
+"""How large a definition and its inputs may be together: a run's first event carries both,
+and the outputs that a retry keeps (16 kB); an event holds 64 kB."""
 
 
 def complete_inputs(item: Item, definition: WorkflowDefinition) -> dict[str, str]:

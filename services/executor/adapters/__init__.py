@@ -1,0 +1,1 @@
+"""The executor's own way to the world: processes of script steps, requests of HTTP steps, what both say."""

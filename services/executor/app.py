@@ -1,0 +1,153 @@
+"""Wires the executor: commands in, events out, plans looked after, runs driven, timers heard."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from contracts.commands import Command
+from contracts.envelope import Fact, category
+from contracts.evolve import fold
+from contracts.plan import Plan
+from contracts.run_state import Run, fold_run
+from infra.blobs import Blobs
+from infra.clock import Clock
+from infra.commands import Desk
+from infra.config import Secret
+from infra.eventlog import EventLog
+from infra.ground import Ground, open_ground
+from infra.keystore import KeyStore, master_key_of
+from infra.postgres import load_sql
+from infra.projection import Projection, Projector
+from infra.reactor import Reactor, Swept
+from infra.requests import Handler, Requests
+from infra.tail import Tail
+from infra.timers import TimerLoop
+from services.executor.adapters import http
+from services.executor.adapters.place import owner_name, place_of
+from services.executor.adapters.script import Limits, Scripts
+from services.executor.adapters.step import FindSecret
+from services.executor.config import Settings
+from services.executor.handlers.commands import Commands
+from services.executor.handlers.plans import Plans
+from services.executor.handlers.reading import Shelf
+from services.executor.handlers.runs import Lease, Runs
+from services.executor.handlers.steps import Steps
+from services.executor.projections import OpenAttempts
+from services.executor.views import Workflow, fold_workflow
+
+_PACKAGE = "services.executor"
+_MARGIN_SECONDS = 2.0
+_PLAN_FACTS = frozenset(
+    {
+        "plan.sealed.v1",
+        "plan.reopened.v1",
+        "plan.cancelled.v1",
+        "plan.approved.v1",
+        "plan.start_requested.v1",
+        "plan.execution_started.v1",
+        "plan.timed_out.v1",
+        "plan.items_settled.v1",
+        "gate.passed.v1",
+        "gate.overridden.v1",
+        "item.started.v1",
+    }
+)
+_RUN_FACTS = frozenset({"run.created.v1", "run.claimed.v1", "run.cancel_requested.v1", "run.finished.v1"})
+
+
+def projections(log: EventLog) -> Sequence[Projection]:
+    """What this service keeps in tables."""
+    return (OpenAttempts(),)
+
+
+class Executor:
+    """The parts of one executor, joined. `handlers` answer commands; `reactor` must run; `close` drains."""
+
+    def __init__(
+        self, log: EventLog, tail: Tail, clock: Clock, settings: Settings, find_secret: FindSecret, owner: str = ""
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        blobs = Blobs(settings.data / "blobs")
+        folder = settings.data / "runs"
+        limits = Limits(grace_seconds=settings.kill_grace_seconds, output_bytes=settings.max_output_bytes)
+        plans: Desk[Plan] = Desk(log, fold)
+        runs: Desk[Run] = Desk(log, fold_run)
+        workflows: Desk[Workflow] = Desk(log, fold_workflow)
+        shelf = Shelf(workflows)
+        self._requests = http.Requests(blobs)
+        scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
+        steps = Steps(scripts, self._requests, find_secret, blobs)
+        self.reactor = Reactor("executor", tail, self._look, _wanted, self._sweep)
+        self.runs = Runs(
+            runs,
+            plans,
+            steps,
+            clock,
+            owner or owner_name(),
+            self.reactor.due,
+            Lease(settings.lease_seconds, settings.max_runs),
+        )
+        self._plans = Plans(log, plans, runs, shelf, clock, self.reactor.due)
+        self._commands = Commands(plans, workflows, shelf)
+
+    @property
+    def handlers(self) -> "dict[type[Command], Handler]":
+        """One per command of the executor."""
+        return dict(self._commands.handlers())
+
+    async def wake(self, stream: str, kind: str) -> None:
+        """A timer fell due."""
+        self.reactor.due(stream)
+
+    async def close(self) -> None:
+        """Drain: see `Runs.drain`. Fits into the time that a stopping service has."""
+        patience = self._settings.drain_seconds - self._settings.kill_grace_seconds - _MARGIN_SECONDS
+        try:
+            await self.runs.drain(max(patience, 0))
+        finally:
+            await self._requests.close()
+
+    async def _look(self, stream: str) -> None:
+        if category(stream) == "run":
+            await self.runs.look(stream)
+        else:
+            await self._plans.look(stream)
+
+    async def _sweep(self) -> Swept:
+        """Position first: what the tables learn after it is only looked at twice."""
+        position = await self._log.pool.fetchval(load_sql(_PACKAGE, "sweep_position"))
+        rows = await self._log.pool.fetch(load_sql(_PACKAGE, "sweep"))
+        return Swept(position or 0, tuple(row["stream"] for row in rows))
+
+
+def _wanted(fact: Fact) -> str | None:
+    return fact.stream if fact.type in _PLAN_FACTS or fact.type in _RUN_FACTS else None
+
+
+def secrets_of(log: EventLog, settings: Settings) -> FindSecret:
+    """The key store's `get`; without a master key there are no secrets, and steps that need one say so."""
+    if not settings.master_key:
+
+        async def none(name: str) -> Secret | None:
+            return None
+
+        return none
+    return KeyStore(log.pool, master_key_of(settings.master_key)).get
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Ground]:
+    """The running executor."""
+    async with open_ground("executor", settings) as ground:
+        executor = Executor(ground.log, ground.tail(), ground.clock, settings, secrets_of(ground.log, settings))
+        async with contextlib.AsyncExitStack() as closing:
+            closing.push_async_callback(executor.close)
+            timers = TimerLoop(ground.log.pool, "executor", ground.clock, executor.wake, wake=ground.wake)
+            ground.run(executor.reactor.run(), "reactor of executor")
+            ground.run(timers.run(), "timers of executor")
+            for projection in projections(ground.log):
+                ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
+            ground.bus.serve("executor", Requests("executor", executor.handlers))
+            await ground.bus.start()
+            yield ground

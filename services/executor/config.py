@@ -1,0 +1,26 @@
+"""Settings of the executor: those of every service, and how it runs workflows."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from infra.config import Secret
+from infra.config import Settings as Shared
+
+
+class Settings(Shared, frozen=True, kw_only=True):
+    """See the README's table."""
+
+    master_key: Annotated[Secret, Meta(description="Key of the key store; empty: steps with credentials fail.")] = (
+        Secret("")
+    )
+    lease_seconds: Annotated[
+        float, Meta(ge=1, description="How long an executor owns a run without a sign of life, in seconds.")
+    ] = 30.0
+    max_runs: Annotated[int, Meta(ge=1, description="Workflow runs that one executor drives at once.")] = 16
+    kill_grace_seconds: Annotated[
+        float, Meta(ge=0, description="From SIGTERM to SIGKILL of a script step's processes, in seconds.")
+    ] = 5.0
+    max_output_bytes: Annotated[
+        int, Meta(ge=1_000, description="A script step that says more than this is ended, in bytes.")
+    ] = 1024 * 1024 * 1024

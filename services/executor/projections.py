@@ -1,0 +1,49 @@
+"""Keeps `view.open_attempt`: the attempts of workflow items that have begun and are not told as ended.
+
+The executor's sweep reads it, so that no run and no outcome is forgotten, whatever became of its plan meanwhile.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from contracts.envelope import Fact, stream_id
+from contracts.plan_events import ItemFinished, ItemStarted
+from contracts.registry import decode
+from contracts.run import run_id
+from infra.postgres import load_sql
+
+if TYPE_CHECKING:
+    from infra.projection import Connection
+
+_PACKAGE = "services.executor"
+
+
+class OpenAttempts:
+    """The projection `open_attempts`. A run's id follows from plan, item and attempt, so its end finds its row."""
+
+    name: ClassVar[str] = "open_attempts"
+    tables: ClassVar[Sequence[str]] = ("view.open_attempt",)
+
+    def __init__(self) -> None:
+        self._put = load_sql(_PACKAGE, "put_open_attempts")
+        self._drop = load_sql(_PACKAGE, "drop_open_attempts")
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        """Fold the facts, then at most one statement each way."""
+        opened: dict[str, str] = {}
+        ended: set[str] = set()
+        for fact in facts:
+            if fact.type == "item.started.v1":
+                started = decode(fact.type, fact.payload)
+                assert isinstance(started, ItemStarted)
+                opened[started.run] = stream_id(fact.stream)
+            elif fact.type == "item.finished.v1":
+                finished = decode(fact.type, fact.payload)
+                assert isinstance(finished, ItemFinished)
+                run = run_id(stream_id(fact.stream), finished.item, finished.attempt)
+                opened.pop(run, None)
+                ended.add(run)
+        if opened:
+            await conn.execute(self._put, list(opened), list(opened.values()))
+        if ended:
+            await conn.execute(self._drop, sorted(ended))
