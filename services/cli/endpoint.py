@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from services.cli.files import read_text
-from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.options import READ, WRITE, File, Reading, Writing, asking, match_of, segment, show_done
 from services.cli.output import when
 
 Event = Literal["finish_planning", "start_execute", "all_job_done"]
@@ -16,7 +16,7 @@ async def put(
     url: str,
     /,
     *,
-    secret_file: str | None = None,
+    secret_file: File | None = None,
     event: Annotated[list[Event] | None, Parameter(consume_multiple=False)] = None,
     disabled: bool = False,
     writing: Writing = WRITE,

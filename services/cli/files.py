@@ -11,6 +11,11 @@ from services.cli.problems import usage
 _LARGEST_BYTES = 16 * 1024 * 1024
 
 
+def called(name: str) -> str:
+    """How a person calls this file."""
+    return "stdin" if name == "-" else name
+
+
 def read_bytes(name: str) -> bytes:
     """The content of a file."""
     try:
@@ -20,9 +25,9 @@ def read_bytes(name: str) -> bytes:
             with Path(name).open("rb") as file:
                 content = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise usage(f"{name} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+        raise usage(f"{called(name)} cannot be read: {(error.strerror or str(error)).lower()}.") from None
     if len(content) > _LARGEST_BYTES:
-        raise usage(f"{name} is larger than {_LARGEST_BYTES // 1024 // 1024} MiB.")
+        raise usage(f"{called(name)} is larger than {_LARGEST_BYTES // 1024 // 1024} MiB.")
     return content
 
 
@@ -31,7 +36,7 @@ def read_text(name: str) -> str:
     try:
         return read_bytes(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise usage(f"{name} is not UTF-8 text (byte {error.start}).") from None
+        raise usage(f"{called(name)} is not UTF-8 text (byte {error.start}).") from None
 
 
 def read_json(name: str) -> Any:
@@ -39,12 +44,12 @@ def read_json(name: str) -> Any:
     try:
         return msgspec.json.decode(read_bytes(name))
     except msgspec.DecodeError as error:
-        raise usage(f"{name} is not JSON: {error}.") from None
+        raise usage(f"{called(name)} is not JSON: {error}.") from None
 
 
 def read_object(name: str) -> dict[str, Any]:
     """The JSON object in a file."""
     value = read_json(name)
     if not isinstance(value, dict):
-        raise usage(f"{name} must hold a JSON object.")
+        raise usage(f"{called(name)} must hold a JSON object.")
     return value

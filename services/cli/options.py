@@ -37,6 +37,14 @@ class Writing(Reading):
     "Only if the plan is still at this version; `*` for any. Default: the version that is read just before."
 
 
+def _no_option(_type: object, name: object) -> None:
+    if isinstance(name, str) and name.startswith("-") and name != "-":
+        raise ValueError("There is no such option.")
+
+
+File = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
+"""A file that is read; `-` is stdin."""
+
 READ, WRITE = Reading(), Writing()
 """The options as they are when none is given."""
 

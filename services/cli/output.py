@@ -120,8 +120,8 @@ class Output:
         self._out.print(Text(text, style="bold underline" if self._out.is_terminal else ""))
 
     def line(self, text: str) -> None:
-        """One line of data, at once."""
-        self._out.print(Text(clean(text)), soft_wrap=True)
+        """One line of data, at once. Its spaces stay as they are."""
+        self._out.print(Text(clean(text, lines=True).replace("\n", " ")), soft_wrap=True)
         self._out.file.flush()
 
     def raw(self, text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from services.cli.files import read_bytes, read_json, read_object
-from services.cli.options import READ, WRITE, Reading, Writing, asking, current_match, segment, show_done
+from services.cli.options import READ, WRITE, File, Reading, Writing, asking, current_match, segment, show_done
 from services.cli.output import Output, when
 from services.cli.plan_view import show_plan
 from services.cli.problems import usage
@@ -115,7 +115,7 @@ async def show(plan: str, /, *, reading: Reading = READ) -> None:
 
 
 async def create(
-    file: str | None = None,
+    file: File | None = None,
     /,
     *,
     project: str | None = None,
@@ -141,7 +141,7 @@ async def create(
 
 
 async def import_plan(
-    file: str, /, *, project: str = "default", name: str | None = None, writing: Writing = WRITE
+    file: File, /, *, project: str = "default", name: str | None = None, writing: Writing = WRITE
 ) -> None:
     """Turns a Markdown checklist into a plan, and prints its id.
 
@@ -181,7 +181,7 @@ def _show_created(output: Output, body: bytes, plan: str) -> None:
 
 async def edit(
     plan: str,
-    file: str | None = None,
+    file: File | None = None,
     /,
     *,
     section: str | None = None,

@@ -1,11 +1,11 @@
 """Commands on workflows: put a definition, show one."""
 
 from services.cli.files import read_json
-from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.options import READ, WRITE, File, Reading, Writing, asking, match_of, segment, show_done
 from services.cli.output import when
 
 
-async def put(project: str, name: str, file: str, /, *, writing: Writing = WRITE) -> None:
+async def put(project: str, name: str, file: File, /, *, writing: Writing = WRITE) -> None:
     """Stores a workflow; a changed definition becomes a new revision.
 
     Parameters

@@ -28,8 +28,8 @@ from services.cli.verify import verification
 
 T = TypeVar("T")
 
-LOOPBACK = {"GONOGO_HOOK_ALLOW": "127.0.0.0/8", "GONOGO_HTTP_STEP_ALLOW": "127.0.0.0/8"}
-"""Outside systems on loopback are refused, except here, where the outside world is played by this process."""
+LOOPBACK = {"GONOGO_HOOK_ALLOW": "127.0.0.0/8"}
+"""Hooks to loopback are refused, except here, where the outside world is played by this process."""
 
 
 def demo(checklist: Path | None = None, /, *, keep: bool = False, reading: Reading = READ) -> None:

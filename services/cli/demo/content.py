@@ -1,8 +1,8 @@
 """What the demonstration puts into its plan: two workflows, their items, the approval, the gates, the window.
 
 The build is two real processes: one packs a small Python program, the next runs it; the second refuses until somebody
-has signed off, so the item fails first. The deployment is two real HTTP calls. Each process notes that it ran, so that
-a step that runs twice is seen.
+has signed off, so the item fails first. The deployment is two real HTTP calls. Each process notes under which key it
+ran (`<run>/<step>/<attempt>`), so that a step that runs twice is seen.
 """
 
 import sys
@@ -18,7 +18,7 @@ GATE_SECONDS = 300
 
 _PACK = """
 set -eu
-echo pack >> "$INPUT_FOLDER/ran"
+echo "pack $GONOGO_KEY" >> "$INPUT_FOLDER/ran"
 mkdir -p "$INPUT_FOLDER/source"
 printf 'print("hello %s")\\n' "$INPUT_VERSION" > "$INPUT_FOLDER/source/__main__.py"
 "$INPUT_PYTHON" -m zipapp -o "$INPUT_FOLDER/hello.pyz" "$INPUT_FOLDER/source"
@@ -27,7 +27,7 @@ echo "gonogo::output artifact=hello.pyz"
 """
 _CHECK = """
 set -eu
-echo check >> "$INPUT_FOLDER/ran"
+echo "check $GONOGO_KEY" >> "$INPUT_FOLDER/ran"
 said=$("$INPUT_PYTHON" "$INPUT_FOLDER/hello.pyz")
 echo "the program says: $said"
 test "$said" = "hello $INPUT_VERSION"

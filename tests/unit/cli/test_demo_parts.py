@@ -106,27 +106,36 @@ def test_a_feed_that_leaves_out_doubles_or_reorders_is_found(seen: list[Event]) 
 
 
 def test_a_record_out_of_order_short_or_without_actor_is_found() -> None:
-    good = [{"position": i, "actor": "user:ana"} for i in (1, 2, 5)]
+    good: list[dict[str, object]] = [{"position": i, "actor": "user:ana"} for i in (1, 2, 5)]
     checks.check_record(good, PLAN)
     for bad in (good[:2], good[::-1], [*good[:2], {"position": 5, "actor": ""}]):
         with pytest.raises(DemoFailed):
             checks.check_record(bad, PLAN)
 
 
-def run_of(attempts: int, state: str = "passed") -> dict[str, Any]:
-    return {"steps": [{"name": name, "attempt": attempts, "state": state} for name in ("pack", "check")]}
+def run_of(run: str, attempts: int = 1) -> dict[str, Any]:
+    return {"id": run, "steps": [{"name": name, "attempt": attempts, "state": "passed"} for name in ("pack", "check")]}
 
 
-def test_a_step_that_ran_more_often_than_it_was_started_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("noted", "said"),
+    [
+        ("pack r/0/1\ncheck r/1/1\npack r/0/1\n", "pack ran 2 times under the key r/0/1"),
+        ("pack r/0/1\ncheck r/1/1\npack r/0/2\n", "pack ran 2 times and was started 1 times"),
+        ("pack other/0/1\ncheck r/1/1\n", "unknown key"),
+        ("pack r/0/1\n", "check never ran"),
+    ],
+)
+def test_a_step_that_ran_other_than_the_log_says_is_found(noted: str, said: str, tmp_path: Path) -> None:
     async def answer(body: dict[str, Any]) -> None: ...
 
     world = World(SECRET, answer)
     world.deployed = {"staging": content.VERSION, "production": content.VERSION}
-    (tmp_path / "ran").write_text("pack\ncheck\n")
-    assert checks.check_steps(tmp_path, world, [run_of(1)]) == {"pack": 1, "check": 1}
-    (tmp_path / "ran").write_text("pack\ncheck\npack\n")
-    with pytest.raises(DemoFailed, match="pack ran 2 times"):
-        checks.check_steps(tmp_path, world, [run_of(1)])
+    (tmp_path / "ran").write_text("pack r/0/1\ncheck r/1/1\n")
+    assert checks.check_steps(tmp_path, world, [run_of("r")]) == {"pack": 1, "check": 1}
+    (tmp_path / "ran").write_text(noted)
+    with pytest.raises(DemoFailed, match=said):
+        checks.check_steps(tmp_path, world, [run_of("r")])
 
 
 def item_view(item: str, status: str) -> dict[str, Any]:

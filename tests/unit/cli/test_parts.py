@@ -7,7 +7,7 @@ from services.cli.parts import PROJECTIONS
 
 
 def test_every_projection_is_known_with_the_service_that_folds_it() -> None:
-    found = {}
+    found: dict[str, str] = {}
     for service in SERVICES:
         app = importlib.import_module(f"services.{service}.app")
         if hasattr(app, "projections"):
