@@ -6,13 +6,13 @@ stops at nothing: it says what it found, where. It reads one snapshot, so the lo
 """
 
 from collections.abc import AsyncIterator, Sequence
-from itertools import starmap
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from contracts.envelope import Fact, Position, Version, leaf_hash
+from infra.eventlog.log import facts
 from infra.postgres import load_sql
 
 CHUNK = 5_000
@@ -45,9 +45,9 @@ async def verify(pool: asyncpg.Pool) -> Verification:
         await connection.execute("set local statement_timeout = 0")
         walk = _Walk()
         commands = connection.cursor(load_sql(_PACKAGE, "verify_commands"), prefetch=CHUNK).__aiter__()
-        async for facts in _chunks(connection):
-            await walk.need_commands(commands, facts[-1].position)
-            for fact in facts:
+        async for chunk in _chunks(connection):
+            await walk.need_commands(commands, chunk[-1].position)
+            for fact in chunk:
                 walk.event(fact)
         await walk.need_commands(commands, None)
         walk.end_commands()
@@ -62,9 +62,9 @@ async def verify(pool: asyncpg.Pool) -> Verification:
 async def _chunks(connection: PoolConnectionProxy) -> AsyncIterator[Sequence[Fact]]:
     query, position = load_sql(_PACKAGE, "read_after"), -(2**63)
     while records := await connection.fetch(query, position, CHUNK):
-        facts = list(starmap(Fact, records))
-        yield facts
-        position = facts[-1].position
+        chunk = facts(records)
+        yield chunk
+        position = chunk[-1].position
 
 
 class _Command(msgspec.Struct):

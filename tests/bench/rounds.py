@@ -26,6 +26,15 @@ class Sample(msgspec.Struct, frozen=True):
     p99_ms: float = 0.0
 
 
+class Figure(msgspec.Struct, frozen=True):
+    """The medians of a candidate's rounds, and the rate of every round."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    rounds_per_second: tuple[float, ...]
+
+
 class Target(msgspec.Struct, frozen=True):
     """A figure that we promised, at least or at most, and what was seen."""
 
@@ -43,23 +52,25 @@ class Report:
     """Collects figures, targets and remarks, and writes them as JSON."""
 
     def __init__(self) -> None:
-        self.figures: dict[str, dict[str, object]] = {}
+        self.figures: dict[str, Figure] = {}
         self.targets: list[Target] = []
         self.remarks: list[str] = []
 
-    def figure(self, name: str, samples: Sequence[Sample]) -> Sample:
+    def figure(self, name: str, samples: Sequence[Sample]) -> Figure:
         """Keeps the median of the rounds under `name`, with every round beside it."""
-        median = Sample(
+        self.figures[name] = Figure(
             round(statistics.median(sample.per_second for sample in samples), 1),
             round(statistics.median(sample.p50_ms for sample in samples), 3),
             round(statistics.median(sample.p99_ms for sample in samples), 3),
+            tuple(round(sample.per_second, 1) for sample in samples),
         )
-        rounds = [round(sample.per_second, 1) for sample in samples]
-        self.figures[name] = {**msgspec.to_builtins(median), "rounds_per_second": rounds}
-        return median
+        return self.figures[name]
 
-    def target(self, name: str, wanted: float, seen: float) -> None:
-        self.targets.append(Target(name, wanted, round(seen, 3)))
+    def target(self, name: str, wanted: float, ours: str, beside: str) -> None:
+        """Promises that figure `ours` is at least `wanted` times figure `beside`."""
+        mine, other = self.figures[ours], self.figures[beside]
+        by_round = tuple(round(a / b, 3) for a, b in zip(mine.rounds_per_second, other.rounds_per_second, strict=True))
+        self.targets.append(Target(name, wanted, round(mine.per_second / other.per_second, 3), by_round))
 
     def at_most(self, name: str, wanted: float, seen: float) -> None:
         self.targets.append(Target(name, wanted, round(seen, 3), at_most=True))
@@ -71,7 +82,7 @@ class Report:
         """All of it as JSON, with what is needed to judge it: processors, versions."""
         body = {
             "machine": {"processors": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
-            "figures": self.figures,
+            "figures": msgspec.to_builtins(self.figures),
             "targets": [{**msgspec.to_builtins(target), "reached": target.reached} for target in self.targets],
             "remarks": self.remarks,
         }
@@ -81,7 +92,7 @@ class Report:
 
 async def interleave(
     report: Report, candidates: Mapping[str, Run], *, rounds: int = 3, seconds: float = 2.0
-) -> dict[str, Sample]:
+) -> dict[str, Figure]:
     """Runs every candidate once per round, `rounds` times, and returns the medians by name."""
     samples: dict[str, list[Sample]] = {name: [] for name in candidates}
     for number in range(rounds):
