@@ -25,7 +25,7 @@ async def run(
     http_port: int | None = None,
     report: Reporter | None = None,
     environ: Mapping[str, str] = os.environ,
-    drain_seconds: float = 10.0,
+    drain_seconds: float | None = None,
     on_ready: Callable[[System], Awaitable[None]] | None = None,
 ) -> int:
     """The exit code: 0 after a signal, 1 when a part cannot be kept running, 2 when a folder or port is wrong.
@@ -74,6 +74,7 @@ async def _until_signal(system: System, report: Reporter, on_ready: Callable[[Sy
             report.step("stopped")
         return STOPPED
     finally:
+        await system.stop()  # again: a signal may have come while it was stopping by itself
         signalled.cancel()
         for number in handled:
             loop.remove_signal_handler(number)

@@ -30,6 +30,7 @@ POSTGRES = "postgres"
 NATS = "nats"
 _READY_SECONDS = 60.0
 _AGAIN_SECONDS = 0.2
+_DRAIN_SECONDS = 10.0
 _POSTGRES_FAREWELL = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
 _NATS_FAREWELL = ((signal.SIGTERM, 10.0),)
 
@@ -49,15 +50,18 @@ class System:
         http_port: int | None = None,
         report: Reporter | None = None,
         environ: Mapping[str, str] = os.environ,
-        drain_seconds: float = 10.0,
+        drain_seconds: float | None = None,
         ready_seconds: float = _READY_SECONDS,
     ) -> None:
-        """`http_port`: of the gateway; 0 takes a free one, None what `GONOGO_HTTP_PORT` says (default 8640)."""
+        """`http_port`: of the gateway; 0 takes a free one, None what `GONOGO_HTTP_PORT` says (default 8640).
+
+        `drain_seconds`: what each service gets to finish its work; None what `GONOGO_DRAIN_SECONDS` says (default 10).
+        """
         self._path = folder
         self._specs = {spec.name: spec for spec in services}
         self._report = report or Silence()
-        self._environ = {**environ, "GONOGO_DRAIN_SECONDS": str(drain_seconds)}
-        self._drain_seconds = drain_seconds
+        self._drain_seconds = _drain_seconds(environ) if drain_seconds is None else drain_seconds
+        self._environ = {**environ, "GONOGO_DRAIN_SECONDS": str(self._drain_seconds)}
         self._ready_seconds = ready_seconds
         self._folder: DataFolder | None = None
         self._environments: Environments | None = None
@@ -248,6 +252,14 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _drain_seconds(environ: Mapping[str, str]) -> float:
+    text = environ.get("GONOGO_DRAIN_SECONDS") or str(_DRAIN_SECONDS)
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise Misconfigured(f"GONOGO_DRAIN_SECONDS is {text!r}, which is not a number of seconds") from None
 
 
 def _http_port(environ: Mapping[str, str]) -> int:

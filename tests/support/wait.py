@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -11,7 +11,11 @@ _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], timeout: float = 10, what: str = "") -> T:
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], timeout: float = 10, what: str = "") -> T: ...
+@overload
+async def eventually(check: Callable[[], T], timeout: float = 10, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Any], timeout: float = 10, what: str = "") -> Any:
     """The first truthy value of `check()` (plain or async). An AssertionError from it counts as "not yet".
 
     After `timeout` seconds raises AssertionError that says `what` was awaited and what was seen last.
