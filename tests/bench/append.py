@@ -221,9 +221,8 @@ async def _measure(admin_dsn: str, path: Path) -> None:
     finally:
         report.write(path)
     for target in report.targets:
-        print(
-            f"{'reached' if target.reached else 'MISSED '} {target.name}: {target.seen} (wanted {target.wanted}) {target.by_round}"
-        )
+        verdict = "reached" if target.reached else "MISSED "
+        print(f"{verdict} {target.name}: {target.seen} (wanted {target.wanted}) {target.by_round}")
 
 
 async def _alone(path: Path) -> None:

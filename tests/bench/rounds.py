@@ -41,6 +41,7 @@ class Target(msgspec.Struct, frozen=True):
     name: str
     wanted: float
     seen: float
+    by_round: tuple[float, ...] = ()
     at_most: bool = False
 
     @property
