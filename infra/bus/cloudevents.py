@@ -8,6 +8,7 @@ the body shows where a type has private fields. The actor stays inside: a name i
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import quote
 
 from contracts.envelope import Fact
@@ -52,4 +53,10 @@ def encoded(value: str) -> str:
 
 def rfc3339(at: int) -> str:
     """Unix microseconds as `2026-11-20T21:02:03.000004Z`."""
-    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, microseconds = divmod(at, 1_000_000)
+    return f"{_whole_second(seconds)}.{microseconds:06d}Z"
+
+
+@lru_cache(256)
+def _whole_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")

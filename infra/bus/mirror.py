@@ -10,18 +10,16 @@ import asyncio
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from email.parser import BytesHeaderParser
-from typing import Any
 
 import msgspec
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 
 from contracts.envelope import Fact, Position
 from contracts.public import public_form
 from contracts.subjects import EVENTS, STREAM, WAKE, event_subject
 from infra.bus import cloudevents
 from infra.bus.bus import Bus
+from infra.bus.store import Fault, Store, Stored, message
 from infra.errors import Unavailable
 from infra.ids import random_id
 
@@ -52,12 +50,6 @@ class MirrorState(msgspec.Struct, frozen=True):
     whole: bool
 
 
-class _Fault(msgspec.Struct):
-    code: int
-    err_code: int = 0
-    description: str = ""
-
-
 class _Config(msgspec.Struct):
     metadata: dict[str, str] = {}
 
@@ -75,7 +67,7 @@ class _Message(msgspec.Struct):
 class _Reply(msgspec.Struct):
     """The union of the JetStream replies that we read."""
 
-    error: _Fault | None = None
+    error: Fault | None = None
     config: _Config | None = None
     state: _State | None = None
     message: _Message | None = None
@@ -92,6 +84,7 @@ class Mirror:
         self._replicas = replicas
         self._timeout_seconds = timeout_seconds
         self._public = public
+        self._store: Store | None = None
         self._decoder = msgspec.json.Decoder(_Reply)
 
     async def state(self) -> MirrorState | None:
@@ -99,7 +92,7 @@ class Mirror:
         reply = await self._ask(f"$JS.API.STREAM.INFO.{STREAM}", b"")
         if reply.error and reply.error.err_code == _NO_STREAM:
             return None
-        _refuse(reply)
+        _refuse(reply.error)
         state, config = reply.state or _State(), reply.config or _Config()
         whole = state.last_seq == 0 or (state.first_seq == 1 and state.messages == state.last_seq)
         return MirrorState(config.metadata.get(_METADATA, ""), state.last_seq, whole)
@@ -129,85 +122,80 @@ class Mirror:
             "allow_atomic": True,
             "metadata": {_METADATA: epoch},
         }
-        _refuse(await self._ask(f"$JS.API.STREAM.CREATE.{STREAM}", msgspec.json.encode(config)))
+        _refuse((await self._ask(f"$JS.API.STREAM.CREATE.{STREAM}", msgspec.json.encode(config))).error)
 
     async def delete(self) -> None:
         """Throw the stream away. All consumers vanish with it; every listener starts again from its own checkpoint."""
         reply = await self._ask(f"$JS.API.STREAM.DELETE.{STREAM}", b"")
         if not (reply.error and reply.error.err_code == _NO_STREAM):
-            _refuse(reply)
+            _refuse(reply.error)
 
     async def publish(self, facts: Sequence[Fact], epoch: str) -> None:
         """Store these events, joined to each other and to the last message. Raises MirrorChanged where that fails.
 
         After an exception the stream may hold any first part of them.
         """
-        client = await self._bus.wait_connected(0)
+        store = await self._opened()
         if len(facts) <= PIPELINE:
-            await self._pipeline(client, facts, epoch)
+            await self._pipeline(store, facts, epoch)
             return
         for part in _parts(facts):
-            await self._batch(client, part, epoch)
+            await self._batch(store, part, epoch)
 
     async def wake(self, position: Position) -> None:
         """Tell everybody that the log has grown up to here."""
         await self._bus.publish(WAKE, str(position).encode())
 
-    async def _pipeline(self, client: Client, facts: Sequence[Fact], epoch: str) -> None:
+    async def _opened(self) -> Store:
+        """The store on the bus's present client, which is another one after the bus had to begin anew."""
+        client = await self._bus.wait_connected(0)
+        if self._store is None or self._store.client is not client:
+            self._store = Store(client, self._timeout_seconds)
+            try:
+                await self._store.open()
+            except (NatsError, OSError) as error:
+                self._store = None
+                raise Unavailable("mirror") from error
+        return self._store
+
+    async def _pipeline(self, store: Store, facts: Sequence[Fact], epoch: str) -> None:
         """All at once, each expecting the one before. Where one is refused all after it are, unless a foreign message
         took its place: then its followers are stored behind that one, and whoever looks must look so far back."""
-        requests = []
+        messages = []
         for fact in facts:
             headers = cloudevents.headers(fact, epoch)
             headers[_EXPECTED] = str(fact.position - 1)
-            requests.append(self._store(client, fact, headers))
-        for outcome in await asyncio.gather(*requests, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+            messages.append(self._message(fact, headers, store.reply(fact.position)))
+        positions = [fact.position for fact in facts]
+        for position, stored in zip(positions, await store.send(messages, positions), strict=True):
+            _accept(position, stored)
 
-    async def _batch(self, client: Client, facts: Sequence[Fact], epoch: str) -> None:
+    async def _batch(self, store: Store, facts: Sequence[Fact], epoch: str) -> None:
         """All or none; only the first may say what it expects, only the last is answered."""
         batch = random_id()
+        last = facts[-1].position
+        messages = []
         for number, fact in enumerate(facts, 1):
             headers = cloudevents.headers(fact, epoch)
             headers["Nats-Batch-Id"] = batch
             headers["Nats-Batch-Sequence"] = str(number)
             if number == 1:
                 headers[_EXPECTED] = str(fact.position - 1)
-            if number == len(facts):
+            if fact.position == last:
                 headers["Nats-Batch-Commit"] = "1"
-                await self._store(client, fact, headers)
-            else:
-                await self._send(client, fact, headers)
+            messages.append(self._message(fact, headers, store.reply(last) if fact.position == last else ""))
+        (stored,) = await store.send(messages, [last])
+        _accept(last, stored)
 
-    async def _send(self, client: Client, fact: Fact, headers: dict[str, str]) -> None:
-        try:
-            await client.publish(
-                event_subject(fact.stream, fact.type), self._public(fact.type, fact.payload), headers=headers
-            )
-        except (NatsError, OSError) as error:
-            raise Unavailable("mirror") from error
-
-    async def _store(self, client: Client, fact: Fact, headers: dict[str, str]) -> None:
-        try:
-            body = self._public(fact.type, fact.payload)
-            subject = event_subject(fact.stream, fact.type)
-            message = await client.request(subject, body, self._timeout_seconds, headers=dict[str, Any](headers))
-        except NoRespondersError as error:
-            raise MirrorChanged("there is no stream") from error
-        except (NatsError, OSError, TimeoutError) as error:
-            raise Unavailable("mirror") from error
-        reply = self._decoder.decode(message.data)
-        _refuse(reply)
-        if reply.seq != fact.position:
-            raise MirrorChanged(f"event {fact.position} was stored as {reply.seq}")
+    def _message(self, fact: Fact, headers: dict[str, str], reply: str) -> bytes:
+        return message(event_subject(fact.stream, fact.type), reply, headers, self._public(fact.type, fact.payload))
 
     async def _leaf(self, sequence: int) -> bytes:
         """The leaf hash that the message carries; empty when there is none or no such message."""
         reply = await self._ask(f"$JS.API.STREAM.MSG.GET.{STREAM}", msgspec.json.encode({"seq": sequence}))
         if reply.error and reply.error.err_code in (_NO_MESSAGE, _NO_STREAM):
             return b""
-        _refuse(reply)
+        _refuse(reply.error)
         text = base64.b64decode(reply.message.hdrs if reply.message else "").partition(b"\r\n")[2]
         value = BytesHeaderParser().parsebytes(text)[cloudevents.LEAF]
         try:
@@ -218,10 +206,10 @@ class Mirror:
     async def _ask(self, subject: str, body: bytes) -> _Reply:
         client = await self._bus.wait_connected(0)
         try:
-            message = await client.request(subject, body, self._timeout_seconds)
+            answer = await client.request(subject, body, self._timeout_seconds)
         except (NatsError, OSError, TimeoutError) as error:
             raise Unavailable("mirror") from error
-        return self._decoder.decode(message.data)
+        return self._decoder.decode(answer.data)
 
 
 def _parts(facts: Sequence[Fact]) -> Iterator[Sequence[Fact]]:
@@ -235,10 +223,16 @@ def _parts(facts: Sequence[Fact]) -> Iterator[Sequence[Fact]]:
     yield facts[start:]
 
 
-def _refuse(reply: _Reply) -> None:
+def _accept(position: Position, stored: Stored) -> None:
+    _refuse(stored.error)
+    if stored.seq != position:
+        raise MirrorChanged(f"event {position} was stored as {stored.seq}")
+
+
+def _refuse(error: Fault | None) -> None:
     """Raises for an error of JetStream: MirrorChanged where looking again helps, else Unavailable with its words."""
-    if reply.error is None:
+    if error is None:
         return
-    if reply.error.err_code in (_WRONG_LAST_SEQUENCE, _BATCH_INCOMPLETE, _NO_STREAM):
-        raise MirrorChanged(reply.error.description)
-    raise Unavailable(f"mirror ({reply.error.err_code}: {reply.error.description})")
+    if error.err_code in (_WRONG_LAST_SEQUENCE, _BATCH_INCOMPLETE, _NO_STREAM):
+        raise MirrorChanged(error.description)
+    raise Unavailable(f"mirror ({error.err_code}: {error.description})")

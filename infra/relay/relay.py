@@ -150,27 +150,44 @@ class Relay:
         """Publish what comes, until no longer leading. Raises MirrorChanged when mirror and log must be compared again."""
         loop = asyncio.get_running_loop()
         check_at = loop.time()
+        facts: list[Fact] = []
         while self._leading.is_set():
             ticket = self._wake.ticket()
-            facts = await self._next()
-            if facts:
-                await self._mirror.wake(facts[-1].position)
-                await self._mirror.publish(facts, self._epoch)
-                self._stands_at(facts[-1].position, facts[-1].leaf)
-                self._metrics.published(len(facts), self._clock.now() - facts[-1].recorded_at)
+            facts = facts or await self._after(self.position, self._leaf)
+            following = await self._publish(facts) if facts else []
             if loop.time() >= check_at:
                 await self._check()
                 check_at = loop.time() + self._check_seconds
             if not facts and await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
+            facts = following
 
-    async def _next(self) -> list[Fact]:
-        """The events after the last one. That one is read again: if it is no longer there, the log was restored."""
-        if not self.position:
+    async def _publish(self, facts: list[Fact]) -> list[Fact]:
+        """Publish these. When they were a full reading, more is waiting: read it meanwhile, and return it."""
+        newest = facts[-1]
+        await self._mirror.wake(newest.position)
+        if len(facts) < _READ:
+            await self._mirror.publish(facts, self._epoch)
+            following: list[Fact] = []
+        else:
+            reading = asyncio.create_task(self._after(newest.position, newest.leaf))
+            try:
+                await self._mirror.publish(facts, self._epoch)
+                following = await reading
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+        self._stands_at(newest.position, newest.leaf)
+        self._metrics.published(len(facts), self._clock.now() - newest.recorded_at)
+        return following
+
+    async def _after(self, position: Position, leaf: bytes) -> list[Fact]:
+        """The events after this one. It is read again itself: if it is no longer there, the log was restored."""
+        if not position:
             return await self._source.read_after(0, _READ)
-        facts = await self._source.read_after(self.position - 1, _READ + 1)
-        if not facts or facts[0].leaf != self._leaf:
-            raise MirrorChanged("the log no longer holds the last published event")
+        facts = await self._source.read_after(position - 1, _READ + 1)
+        if not facts or facts[0].leaf != leaf:
+            raise MirrorChanged("the log no longer holds the last event")
         return facts[1:]
 
     async def _check(self) -> None:
