@@ -181,9 +181,10 @@ class ImportQuery(Read, frozen=True, kw_only=True):
 
 
 class LogQuery(Read, frozen=True, kw_only=True):
-    """`attempt` counts from 1; without it the newest."""
+    """`attempt` counts from 1; without it the newest. `offset` in bytes: what comes after what you have."""
 
     attempt: Annotated[int, Meta(ge=1)] | None = None
+    offset: Annotated[int, Meta(ge=0)] = 0
 
 
 class WorkflowQuery(Read, frozen=True, kw_only=True):
@@ -417,16 +418,16 @@ class RecordPage(Answered, frozen=True, kw_only=True):
 
 
 class DeliveryView(Answered, frozen=True, kw_only=True):
-    """A hook on its way out, or at its end. `next_at`: when it is tried again."""
+    """A hook on its way out, or at its end. `due`: it will be written down next. `next_at`: when it is tried again."""
 
     id: str
     plan: str
     event: GateName
     round: int
     endpoint: str
-    state: Literal["pending", "sending", "retrying", "delivered", "dead"]
+    state: Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
     attempts: int
-    created_at: datetime
+    created_at: datetime | None
     ended_at: datetime | None
     status: int | None
     error: str

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from contracts.evolve import fold
 from contracts.plan import Plan
+from infra.blobs import Blobs
 from infra.commands import Desk
 from infra.errors import Misconfigured
 from infra.ground import Ground, open_ground
@@ -29,6 +30,7 @@ from services.gateway.route import Route
 from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.items import gate_orders, item_orders
+from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
 from services.gateway.routes.plans import plan_orders
 from services.gateway.routes.reading import reading_routes
@@ -50,6 +52,7 @@ class Parts(NamedTuple):
     feed: Feed
     health: Health
     metrics: Metrics
+    blobs: Blobs
 
 
 class Gateway:
@@ -99,6 +102,7 @@ def _parts(ground: Ground, settings: GatewaySettings) -> Parts:
         feed=Feed(ground.log, ground.tail()),
         health=Health(pool, ground.bus, settings.most_lag_events),
         metrics=Metrics(),
+        blobs=Blobs(settings.data / "blobs"),
     )
 
 
@@ -112,6 +116,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *item_orders(orders),
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),
+        *log_routes(desk, parts.blobs),
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
         *setting_up_routes(orders, ground.log, parts.key_store),

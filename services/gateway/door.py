@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 
 NOBODY = Actor(id="")
 _CHANNELS = frozenset({"cli"})
-_TRACE = "trace"
-_ACTOR = "actor"
+_TRACE = web.RequestKey("trace", Trace)
+_ACTOR = web.RequestKey("actor", str)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines; not worth a line each."""
 

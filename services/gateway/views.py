@@ -1,23 +1,10 @@
 """Pure: from what the log folds to, to what is answered. No clock, no rights: everybody who may ask sees the same."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from contracts import http as h
-from contracts.delivery import (
-    DeliveryAttempted,
-    DeliveryCreated,
-    DeliveryDied,
-    DeliveryFailed,
-    DeliveryResent,
-    DeliverySucceeded,
-)
-from contracts.envelope import Fact, stream_id
 from contracts.moments import moment
 from contracts.plan import Attempt, GateState, ItemState, Plan
-from contracts.registry import DECODERS
 from contracts.run_state import Run
 from contracts.slots import progress
 from contracts.values import GATES, ApprovalLevel, Item
@@ -216,51 +203,3 @@ def run_view(run: Run) -> h.RunView:
         ended_at=when(run.ended_at),
         version=run.version,
     )
-
-
-def delivery_views(facts: Iterable[Fact]) -> tuple[h.DeliveryView, ...]:
-    """The deliveries whose facts these are, newest first."""
-    found: dict[str, h.DeliveryView] = {}
-    for fact in facts:
-        event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
-        if isinstance(event, DeliveryCreated):
-            found[fact.stream] = _created(event, fact)
-        elif fact.stream in found:
-            found[fact.stream] = _after(found[fact.stream], event, fact)
-    return tuple(sorted(found.values(), key=lambda view: (view.created_at, view.id), reverse=True))
-
-
-def _created(event: DeliveryCreated, fact: Fact) -> h.DeliveryView:
-    return h.DeliveryView(
-        id=stream_id(fact.stream),
-        plan=event.plan,
-        event=event.event,
-        round=event.round,
-        endpoint=event.endpoint,
-        state="pending",
-        attempts=0,
-        created_at=moment(fact.at),
-        ended_at=None,
-        status=None,
-        error="",
-        next_at=None,
-        version=fact.version,
-    )
-
-
-def _after(view: h.DeliveryView, event: object, fact: Fact) -> h.DeliveryView:
-    match event:
-        case DeliveryAttempted():
-            changes: Mapping[str, object] = {"state": "sending", "attempts": event.attempt, "next_at": None}
-        case DeliverySucceeded():
-            changes = {"state": "delivered", "status": event.status, "error": "", "ended_at": moment(fact.at)}
-        case DeliveryFailed():
-            error = f"{event.error}: {event.detail}" if event.detail else event.error
-            changes = {"state": "retrying", "status": event.status, "error": error, "next_at": when(event.next_at)}
-        case DeliveryDied():
-            changes = {"state": "dead", "error": event.reason, "next_at": None, "ended_at": moment(fact.at)}
-        case DeliveryResent():
-            changes = {"state": "pending", "ended_at": None}
-        case _:
-            changes = {}
-    return replace(view, version=fact.version, **changes)

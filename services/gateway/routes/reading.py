@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 from aiohttp import web
 
 from contracts import http as h
@@ -14,14 +15,13 @@ from contracts.run_state import fold_run
 from contracts.workflow import WorkflowRevised, workflow_stream
 from infra.commands import Desk
 from infra.eventlog import EventLog
-from infra.eventlog.log import facts as facts_of
 from infra.postgres import load_sql
 from services.gateway.bodies import Query
 from services.gateway.listing import Listing
 from services.gateway.names import no_plan, plan_of, run_of, slug_of
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
-from services.gateway.views import delivery_views, plan_view, run_view
+from services.gateway.views import plan_view, run_view, when
 
 
 def reading_routes(log: EventLog, desk: Desk[Plan], listing: Listing) -> list[Route]:
@@ -166,7 +166,7 @@ class Around:
 
     async def deliveries(self, call: Call) -> web.StreamResponse:
         plan = plan_of(call)
-        views = delivery_views(facts_of(await self._log.pool.fetch(self._deliveries, plan)))
+        views = tuple(_delivery_view(row) for row in await self._log.pool.fetch(self._deliveries, plan))
         if not views:
             await existing_plan(self._desk, plan)
         return json_answer(h.DeliveryPage(deliveries=views))
@@ -199,3 +199,21 @@ class Around:
         if found is None:
             raise Refused("workflow_not_found", f"Project {project} has no workflow {name} of that revision.")
         return json_answer(found, headers={"ETag": f'"{found.revision}"'})
+
+
+def _delivery_view(row: asyncpg.Record) -> h.DeliveryView:
+    return h.DeliveryView(
+        id=row["id"],
+        plan=row["plan"],
+        event=row["event"],
+        round=row["round"],
+        endpoint=row["endpoint"],
+        state=row["state"],
+        attempts=row["attempts"],
+        created_at=when(row["created_at"]),
+        ended_at=when(row["ended_at"]),
+        status=row["last_status"],
+        error=row["last_error"],
+        next_at=when(row["next_at"]),
+        version=row["version"],
+    )

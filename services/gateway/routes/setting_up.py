@@ -1,5 +1,6 @@
 """What an installation is set up with: workflows and endpoints of hooks. Both are kept in the log."""
 
+import asyncpg
 from aiohttp import web
 
 from contracts import commands as c
@@ -11,7 +12,6 @@ from contracts.registry import DECODERS
 from contracts.workflow import WorkflowDefinition, workflow_stream
 from infra.config import Secret
 from infra.eventlog import EventLog
-from infra.eventlog.log import facts as facts_of
 from infra.ids import derived_id
 from infra.keystore import KeyStore
 from infra.postgres import load_sql
@@ -103,7 +103,7 @@ class Endpoints:
         self._log = log
         self._key_store = key_store
         self._body: Body[h.EndpointBody] = Body(h.EndpointBody)
-        self._newest = load_sql("services.gateway", "endpoints")
+        self._all = load_sql("services.gateway", "endpoints")
 
     async def put(self, call: Call) -> web.StreamResponse:
         name = slug_of(call, "name")
@@ -135,8 +135,7 @@ class Endpoints:
         return ref
 
     async def many(self, call: Call) -> web.StreamResponse:
-        facts = facts_of(await self._log.pool.fetch(self._newest))
-        views = (_endpoint_view(fact, put) for fact in facts if (put := _put_of([fact])) is not None)
+        views = [_endpoint_view(row) for row in await self._log.pool.fetch(self._all)]
         return json_answer(h.EndpointPage(endpoints=tuple(sorted(views, key=lambda view: view.name))))
 
 
@@ -148,16 +147,16 @@ def _put_of(facts: list[Fact]) -> EndpointPut | None:
     return None
 
 
-def _endpoint_view(fact: Fact, put: EndpointPut) -> h.EndpointView:
-    parts = put.secret_ref.split("/")
+def _endpoint_view(row: asyncpg.Record) -> h.EndpointView:
+    parts = row["secret_ref"].split("/")
     return h.EndpointView(
-        id=stream_id(fact.stream),
-        name=parts[1] if len(parts) == 3 else stream_id(fact.stream),
-        url=put.url,
-        events=put.events,
-        enabled=put.enabled,
-        signed=bool(put.secret_ref),
-        version=fact.version,
+        id=row["id"],
+        name=parts[1] if len(parts) == 3 else row["id"],
+        url=row["url"],
+        events=tuple(row["events"]),
+        enabled=row["enabled"],
+        signed=bool(row["secret_ref"]),
+        version=row["version"],
     )
 
 
