@@ -11,7 +11,7 @@ from contracts.plan_events import Event
 from contracts.values import GateName
 
 
-class EndpointPut(Event, frozen=True):
+class EndpointPut(Event, frozen=True, gc=False):
     """An address that wants hooks. `secret_ref` names its signing secret in the key store."""
 
     url: str
@@ -21,18 +21,26 @@ class EndpointPut(Event, frozen=True):
 
 
 class DeliveryCreated(Event, frozen=True):
-    """A hook is due: `event` of `plan`, raised by the fact at `raised_by`, for `endpoint`. The body is fixed here."""
+    """A hook is due: `event` of `plan`, raised by the fact at position `raised_by`, for `endpoint`.
+
+    The body is a function of the log up to `raised_by`; `size` and `sha256` fix it. It is not kept here: an event holds
+    64 kB, and the content of a long checklist alone comes near that.
+    """
 
     plan: str
     event: GateName
     round: int
     endpoint: str
     raised_by: int
-    body: str
+    size: int
+    sha256: str
 
 
 class DeliveryAttempted(Event, frozen=True):
+    """Intent. Without an outcome by `until` (Unix µs), whoever had it is gone and it is tried again."""
+
     attempt: int
+    until: int
 
 
 class DeliverySucceeded(Event, frozen=True):
@@ -41,26 +49,33 @@ class DeliverySucceeded(Event, frozen=True):
     latency_ms: int
 
 
+DeliveryError = Literal[
+    "status", "timeout", "refused", "name", "blocked_address", "tls", "connection", "secret", "other", "interrupted"
+]
+"""What went wrong: the answer's status, no answer in time, nobody listening, no such host, an address that hooks may not
+go to, the certificate, a connection that broke, no usable signing secret, anything else, or the sender itself was gone."""
+
+
 class DeliveryFailed(Event, frozen=True):
-    """`next_at` (Unix µs) is when it is tried again; 0: it is not."""
+    """`next_at` (Unix µs) is when it is tried again; 0: it is not, and `delivery.died.v1` follows."""
 
     attempt: int
-    error: Literal["status", "timeout", "refused", "blocked_address", "tls", "other", "interrupted"]
+    error: DeliveryError
     detail: str = ""
     status: int | None = None
     latency_ms: int = 0
     next_at: int = 0
 
 
-class DeliveryDied(Event, frozen=True):
+class DeliveryDied(Event, frozen=True, gc=False):
     reason: str
 
 
-class DeliveryResent(Event, frozen=True):
+class DeliveryResent(Event, frozen=True, gc=False):
     """Somebody asks for another try now."""
 
 
-class CallbackRefused(Event, frozen=True):
+class CallbackRefused(Event, frozen=True, gc=False):
     gate: str
     instance_code: str
     result: str

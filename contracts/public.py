@@ -4,7 +4,6 @@ import msgspec
 
 PRIVATE: dict[str, frozenset[str]] = {
     "run.created.v1": frozenset({"inputs", "definition"}),
-    "delivery.created.v1": frozenset({"body"}),
     "endpoint.put.v1": frozenset({"secret_ref"}),
 }
 

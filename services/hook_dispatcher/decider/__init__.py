@@ -1,0 +1,1 @@
+"""The rules of gates, endpoints and deliveries. Pure: no clock, no chance, no reading."""
