@@ -14,7 +14,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 OUTPUTS_BYTES = 16 * 1024
 """All outputs of a step together, as JSON: they go into its event, which holds 64 kB."""
 
-_OUTPUT = re.compile(rb"gonogo::output ([A-Za-z_][A-Za-z0-9_]{0,63})=(.*)", re.DOTALL)
+_OUTPUT = re.compile(rb"^gonogo::output ([A-Za-z_][A-Za-z0-9_]{0,63})=([^\r\n]*)\r?$", re.MULTILINE)
 
 
 class Masker:
@@ -74,26 +74,29 @@ class Outputs:
         self.left_out = 0
 
     def feed(self, piece: bytes) -> None:
-        *whole, rest = piece.split(b"\n")
-        for line in whole:
-            self._end_line(line)
-        self._grow(rest)
+        end = piece.rfind(b"\n") + 1
+        if end:
+            first = piece.index(b"\n") + 1
+            self._hold(piece[: first - 1])
+            self._look(self._line)
+            self._look(piece[first:end])  # whole lines, searched at once: a log may have millions of them
+            self._line, self._too_long = b"", False
+        self._hold(piece[end:])
 
     def end(self) -> None:
         """The last line may lack its end."""
-        self._end_line(b"")
+        self._look(self._line)
+        self._line = b""
 
-    def _grow(self, part: bytes) -> None:
+    def _hold(self, part: bytes) -> None:
         self._too_long = self._too_long or len(self._line) + len(part) > LONGEST_LINE_BYTES
         self._line = b"" if self._too_long else self._line + part
 
-    def _end_line(self, part: bytes) -> None:
-        self._grow(part)
-        match = None if self._too_long else _OUTPUT.fullmatch(self._line.rstrip(b"\r"))
-        self._line, self._too_long = b"", False
-        if match is None:
-            return
-        name, value = match[1].decode(), match[2].decode(errors="replace").replace("\x00", "")
+    def _look(self, lines: bytes) -> None:
+        for match in _OUTPUT.finditer(lines):
+            self._take(match[1].decode(), match[2].decode(errors="replace").replace("\x00", ""))
+
+    def _take(self, name: str, value: str) -> None:
         found = {**self.found, name: value}
         if len(msgspec.json.encode(found)) > OUTPUTS_BYTES:
             self.left_out += 1

@@ -172,7 +172,7 @@ class _Watch:
         """Keep what was said since the last look. True when there is more already. Bounded memory, whatever is said."""
         for _ in range(_PIECES_PER_LOOK):
             piece = os.read(self._raw, _PIECE_BYTES) if self._raw >= 0 else b""
-            if not piece:
+            if not piece or self._read > self._limits.output_bytes:
                 return False
             self._read += len(piece)
             self._keep(self._masker.feed(piece))
@@ -183,7 +183,7 @@ class _Watch:
         self._outputs.feed(shown)
 
     def _complete(self) -> Blob:
-        while self._read <= self._limits.output_bytes and self._pump():
+        while self._pump():
             pass
         self._keep(self._masker.end())
         self._outputs.end()
