@@ -26,56 +26,21 @@ PRINTED = (Path(__file__).parent / "zadig_hook_body.json").read_text(encoding="u
 SAMPLE = re.sub(r",(\s*})", r"\1", PRINTED)
 SEED = Path("../shared/seeds/zadig-release-plan.txt")
 
-PLAN_TABLE = [
-    "id",
-    "index",
-    "name",
-    "event_name",
-    "description",
-    "manager",
-    "manager_id",
-    "instance_code",
-    "start_time",
-    "end_time",
-    "schedule_execute_time",
-    "approval_time",
-    "planning_time",
-    "executing_time",
-    "success_time",
-    "status",
-    "jobs",
-    "created_by",
-    "create_time",
-    "updated_by",
-    "update_time",
-]
-JOB_TABLE = ["id", "name", "status", "type", "spec", "executed_by", "executed_time"]
-WORKFLOW_TABLE = [
-    "name",
-    "display_name",
-    "disabled",
-    "params",
-    "stages",
-    "project",
-    "description",
-    "created_by",
-    "create_time",
-    "updated_by",
-    "update_time",
-    "remark",
-]
-PARAM_TABLE = [
-    "name",
-    "description",
-    "type",
-    "value",
-    "repo",
-    "choice_options",
-    "choice_value",
-    "default",
-    "is_credential",
-    "source",
-]
+
+def names(text: str) -> list[str]:
+    """The first column of a table of the documentation."""
+    return text.split()
+
+
+PLAN_TABLE = names(
+    """id index name event_name description manager manager_id instance_code start_time end_time schedule_execute_time
+    approval_time planning_time executing_time success_time status jobs created_by create_time updated_by update_time"""
+)
+JOB_TABLE = names("id name status type spec executed_by executed_time")
+WORKFLOW_TABLE = names(
+    "name display_name disabled params stages project description created_by create_time updated_by update_time remark"
+)
+PARAM_TABLE = names("name description type value repo choice_options choice_value default is_credential source")
 
 
 def decoded() -> HookBody:
@@ -227,9 +192,9 @@ def test_our_body_has_exactly_the_documented_fields_in_the_samples_order() -> No
     body = body_of(executed())
     sample = msgspec.json.decode(SAMPLE)
     assert list(body) == list(sample)
-    names = list(body["release_plan"])
-    assert set(names) == set(PLAN_TABLE)
-    assert [name for name in names if name != "instance_code"] == list(sample["release_plan"])
+    ours = list(body["release_plan"])
+    assert set(ours) == set(PLAN_TABLE)
+    assert [name for name in ours if name != "instance_code"] == list(sample["release_plan"])
     deploy, sampled = body["release_plan"]["jobs"][1], sample["release_plan"]["jobs"][0]
     assert list(deploy) == list(sampled)
     assert list(deploy["spec"]) == list(sampled["spec"])
