@@ -1,8 +1,8 @@
 """A gateway with the services behind it, in the test's own process, and a client that speaks HTTP with it."""
 
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.approval.config import Settings as ApprovalSettings
 from services.audit import app as audit_app
 from services.audit.config import Settings as AuditSettings
 from services.gateway import app as gateway_app
+from services.gateway.app import Gateway
 from services.gateway.config import GatewaySettings
 from services.planner import app as planner_app
 from services.planner.config import Settings as PlannerSettings
@@ -54,11 +55,19 @@ class Site:
     """A running gateway, and everybody's tokens."""
 
     def __init__(
-        self, apps: Apps, url: str, session: aiohttp.ClientSession, tokens: Mapping[str, str], data: Path
+        self,
+        apps: Apps,
+        gateway: Gateway,
+        session: aiohttp.ClientSession,
+        tokens: Mapping[str, str],
+        data: Path,
+        end_gateway: Callable[[], Awaitable[None]],
     ) -> None:
         self.apps = apps
+        self.gateway = gateway
+        self.end_gateway = end_gateway
         self.data = data
-        self.url = url
+        self.url = f"http://127.0.0.1:{gateway.port}"
         self.session = session
         self.tokens = tokens
 
@@ -103,11 +112,10 @@ async def open_site(postgres: Postgres, nats: Nats, data: Path, **settings: Any)
         await apps.start("approval", ApprovalSettings, approval_app.build)
         await apps.start("audit", AuditSettings, audit_app.build)
         key = Secret(new_master_key())
-        gateway = await apps.start(
-            "gateway", GatewaySettings, gateway_app.build, http_port=0, master_key=key, **settings
-        )
-        async with aiohttp.ClientSession() as session:
-            site = Site(apps, f"http://127.0.0.1:{gateway.port}", session, tokens, data)
+        own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)
+        async with AsyncExitStack() as ending, aiohttp.ClientSession() as session:
+            gateway = await ending.enter_async_context(gateway_app.build(own))
+            site = Site(apps, gateway, session, tokens, data, ending.aclose)
             await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
             await site(
                 "POST", f"/api/v1/plans/{'0' * 24}/seal", if_match="*"

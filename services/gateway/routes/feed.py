@@ -73,7 +73,7 @@ class LiveFeed:
         elif query.after is not None:
             after = query.after
         else:
-            return self._feed.position
+            return await self._feed.end_of_log()
         if after > self._feed.position and after > (end := await self._feed.end_of_log()):
             detail = f"The log is only at position {end}; the position that you have is of another log."
             raise Refused("invalid_parameter", detail, [Fault("Last-Event-ID", "is beyond the log")], position=end)
