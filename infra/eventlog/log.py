@@ -14,6 +14,7 @@ from contracts.envelope import Fact, Position, Version
 from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
+from infra.eventlog.stream_reader import StreamReader
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 _PACKAGE = "infra.eventlog"
@@ -22,6 +23,7 @@ _READ_SECONDS = 10.0
 _LOST = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that dies in the middle of an answer
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
@@ -35,7 +37,7 @@ class EventLog:
         self.pool = pool
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
-        self._read_stream = load_sql(_PACKAGE, "read_stream")
+        self._streams = StreamReader(self._fetch)
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
 
@@ -81,7 +83,7 @@ class EventLog:
 
     async def read_stream(self, stream: str, after_version: Version = 0) -> list[Fact]:
         """All events of a stream above `after_version`, in order; empty when there are none. Reads raise Unavailable."""
-        return facts(await self._fetch(self._read_stream, stream, after_version))
+        return await self._streams.read(stream, after_version)
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
         """The next events in order, at most `limit`. Raises Corrupt at a hole."""
@@ -111,6 +113,7 @@ class EventLog:
     async def close(self) -> None:
         """Sends what is queued, then lets go of all connections."""
         await self._coalescer.close()
+        await self._streams.close()
         await self.pool.close()
 
 
