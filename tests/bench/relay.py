@@ -102,10 +102,10 @@ async def bench(on: BenchGround) -> Report:
         medians = await interleave(report, candidates)
         for rate in (100, 400, 1_000):
             ratio = medians[f"append to subscriber, {rate}/s"].p99_ms / medians[f"bare publish, {rate}/s"].p99_ms
-            report.target(f"bare publish p99 / delivery p99 >= 1/5 at {rate}/s", 0.2, 1 / ratio)
+            report.at_most(f"delivery p99 / bare publish p99 at {rate}/s", 5.0, ratio)
         await fill(log, _CATCH_UP_EVENTS)
         samples = [Sample(await catch_up(client, log)) for _ in range(3)]
-        report.target("catch-up, events/s", 20_000, report.figure("catch-up", samples).per_second)
+        report.at_most("catch-up, µs per event", 50.0, 1e6 / report.figure("catch-up", samples).per_second)
     await client.close()
     await log.close()
     return report
@@ -118,7 +118,7 @@ async def main() -> None:
     for name, figure in report.figures.items():
         print(f"{name}: {figure}")
     for target in report.targets:
-        print(f"{'reached' if target.reached else 'MISSED'}: {target.name}: {target.seen} (wanted {target.wanted})")
+        print(f"{'reached' if target.reached else 'MISSED'}: {target.name}: {target.seen} ({target.wanted})")
 
 
 if __name__ == "__main__":
