@@ -3,10 +3,15 @@
 A cached state may accept, since the append checks the version; before it refuses, the stream is read again. The key of a
 command is looked up before a refusal is answered, because the state may have moved on since the first try. A conflict
 reads and decides again, unless the asker insisted on a version.
+
+In one process the commands of one stream take turns, first come first served: side by side only one of them could win,
+and the others would each time read and decide for nothing, some of them too often to get through at all.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -31,6 +36,14 @@ class Versioned(Protocol):
     def version(self) -> int: ...
 
 
+class _Queue:
+    """Who wants to write one stream now. `length` counts the one whose turn it is."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.length = 0
+
+
 S = TypeVar("S", bound=Versioned)
 Decide = Callable[[S | None], Awaitable[Sequence[Event]]]
 
@@ -45,6 +58,7 @@ class Desk(Generic[S]):
         self._fold = fold
         self._remember = remember
         self._cache: OrderedDict[str, S] = OrderedDict()
+        self._queues: dict[str, _Queue] = {}
 
     async def read(self, stream: str) -> S | None:
         """The state now, from the log. Only what came after the remembered version is fetched."""
@@ -63,7 +77,28 @@ class Desk(Generic[S]):
         body: dict[str, Any] | None = None,
         cause: int | None = None,
     ) -> Accepted:
-        """Decide and append until it holds. Raises `Refused`, or `Unavailable` when the log does not answer."""
+        """Decide and append until it holds. Raises `Refused`, or `Unavailable` when the log does not answer.
+
+        `decide` must not execute on the same stream: it would wait for itself.
+        """
+        async with self._turn(stream):
+            return await self._execute(request, stream, decide, body or {}, cause)
+
+    @asynccontextmanager
+    async def _turn(self, stream: str) -> AsyncIterator[None]:
+        queue = self._queues.setdefault(stream, _Queue())
+        queue.length += 1
+        try:
+            async with queue.lock:
+                yield
+        finally:
+            queue.length -= 1
+            if not queue.length:
+                del self._queues[stream]
+
+    async def _execute(
+        self, request: Request, stream: str, decide: Decide[S], body: dict[str, Any], cause: int | None
+    ) -> Accepted:
         state, fresh = self._cache.get(stream), False
         if state is None:
             state, fresh = await self.read(stream), True
@@ -78,7 +113,7 @@ class Desk(Generic[S]):
                 if first is None:
                     raise
                 return first
-            outcome = await self._log.append(self._append(request, stream, state, events, body or {}, cause))
+            outcome = await self._log.append(self._append(request, stream, state, events, body, cause))
             match outcome:
                 case Appended():
                     self._advance(stream, state, outcome, request, events)
