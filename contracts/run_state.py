@@ -107,7 +107,9 @@ def _after(run: Run, event: Event | None, fact: Fact) -> Run:
         case RunCancelRequested():
             return replace(run, cancel_reason=event.reason)
         case RunFinished():
-            return replace(run, outcome=event.outcome, error=event.error, log=event.log, ended_at=fact.at)
+            return replace(
+                run, outcome=event.outcome, error=event.error, outputs=event.outputs, log=event.log, ended_at=fact.at
+            )
         case _:
             return run
 
