@@ -146,6 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except SystemExit as ended:  # cyclopts has said what is wrong
         return int(ended.code or 0)
+    except Exception as error:
+        if os.environ.get("GONOGO_LOG_LEVEL") == "debug":
+            raise
+        told = f"Unexpected: {type(error).__name__}: {error}. Set GONOGO_LOG_LEVEL=debug to see where."
+        return _end(Exit.FAULT, [told])
     return int(result or Exit.OK)
 
 

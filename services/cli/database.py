@@ -16,6 +16,7 @@ from infra.embedded.ports import LOOPBACK
 from infra.embedded.postgres import DATABASE, PostgresServer
 from infra.embedded.secrets import SERVICES, passwords
 from infra.errors import Misconfigured
+from infra.migrate import migrate
 from services.cli.exits import Exit
 from services.cli.parts import folder_of
 from services.cli.problems import Problem, usage
@@ -27,9 +28,14 @@ _CONNECT_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def database(data: Path | None, environ: Mapping[str, str], notice: Callable[[str], None]) -> AsyncIterator[Dsn]:
+async def database(
+    data: Path | None, environ: Mapping[str, str], notice: Callable[[str], None], *, migrated: bool = False
+) -> AsyncIterator[Dsn]:
     """The addresses, usable inside the context. `GONOGO_DATABASE_URL` is used for every service where it is set and no
-    folder was named. Raises `Problem`."""
+    folder was named. With `migrated` a database that is started here is brought to what this version needs.
+
+    Raises `Problem`.
+    """
     if data is None and (url := environ.get("GONOGO_DATABASE_URL")):
         yield lambda _service: url
         return
@@ -41,7 +47,7 @@ async def database(data: Path | None, environ: Mapping[str, str], notice: Callab
         yield running
         return
     try:
-        async with _alone(path, environ, notice) as dsn:
+        async with _alone(path, environ, notice, migrated) as dsn:
             yield dsn
     except Misconfigured as fault:
         raise usage(f"{fault}.") from None
@@ -65,7 +71,9 @@ async def _running(path: Path) -> Dsn | None:
 
 
 @asynccontextmanager
-async def _alone(path: Path, environ: Mapping[str, str], notice: Callable[[str], None]) -> AsyncIterator[Dsn]:
+async def _alone(
+    path: Path, environ: Mapping[str, str], notice: Callable[[str], None], migrated: bool
+) -> AsyncIterator[Dsn]:
     folder = DataFolder.open(path, environ)
     try:
         if not (folder.postgres / "cluster").exists():
@@ -74,7 +82,10 @@ async def _alone(path: Path, environ: Mapping[str, str], notice: Callable[[str],
         notice("no system runs on this folder; PostgreSQL is started for this command")
         await server.start()
         try:
-            yield _dsn_of(server.port, passwords(folder.secrets / "database.json", SERVICES))
+            roles = passwords(folder.secrets / "database.json", SERVICES)
+            if migrated:
+                await migrate(server.admin_dsn(), roles)
+            yield _dsn_of(server.port, roles)
         finally:
             await server.stop()
     finally:

@@ -11,7 +11,12 @@ from infra.embedded.folder import default_folder
 from infra.embedded.secrets import SERVICES
 from infra.supervise.spec import ServiceSpec
 
-PROJECTIONS: Mapping[str, str] = {"plans": "planner", "record": "audit", "open_attempts": "executor"}
+PROJECTIONS: Mapping[str, str] = {
+    "plans": "planner",
+    "record": "audit",
+    "open_attempts": "executor",
+    "hooks": "hook_dispatcher",
+}
 """Projection -> the service that folds it. A test holds this against the services."""
 
 

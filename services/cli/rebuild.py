@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from infra import logs
 from services.cli.database import Dsn, database
 from services.cli.exits import Exit
 from services.cli.options import READ, Reading
@@ -42,8 +43,9 @@ def rebuild(*, projection: str | None = None, data: Path | None = None, reading:
 
 
 async def _rebuild(wanted: list[str], data: Path | None) -> list[dict[str, object]]:
+    logs.set_up("rebuild", "error")
     notice = NoticePrinter()
-    async with database(data, os.environ, notice) as dsn:
+    async with database(data, os.environ, notice, migrated=True) as dsn:
         return [await _one(name, PROJECTIONS[name], dsn, os.environ) for name in wanted]
 
 

@@ -4,6 +4,9 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
 
 from infra.supervise import System, run
 from services.cli.output import Output
@@ -11,8 +14,10 @@ from services.cli.parts import all_services, folder_of
 from services.cli.starting import Starting
 from services.cli.tokens import PEOPLE, ready_tokens
 
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))]
 
-def up(*, data: Path | None = None, port: int | None = None) -> int:
+
+def up(*, data: Path | None = None, port: Port | None = None) -> int:
     """Starts the whole system here: real PostgreSQL, real NATS, the seven services. Ctrl-C stops all of it.
 
     Parameters

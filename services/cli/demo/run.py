@@ -5,6 +5,7 @@ part of the system, as long as each is back within `patience_seconds`.
 """
 
 import asyncio
+import base64
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,7 @@ async def run_demo(
     `tokens` has those of olivia, ana, ben and ada (an administrator). `folder` must exist, be empty and be reachable by
     the executor: the build happens there. `patience_seconds` bounds each request and each wait. Raises `Problem`.
     """
-    secret = f"whsec_{secrets.token_urlsafe(32)}"
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     async with Cast(base_url, tokens, patience_seconds, notice) as cast:
 
         async def answer(body: dict[str, Any]) -> Any:
@@ -170,19 +171,24 @@ class _Script:
         step.say(f"code {plan['gates']['start_execute']['instance_code']}")
 
     async def _skip(self, step: Step) -> str:
-        item = items.skipped_one(await self._cast.read())
+        plan = await self._cast.read()
+        item = items.skipped_one(plan)
         if item:
             await items.skip(self._cast, item)
-        step.say(f"{item}: {content.SKIP_REASON}" if item else "there is only one, so none")
+            name = items.item_of(plan, item)["item"]["name"]
+            step.say(f"{name!r}: {content.SKIP_REASON}")
+        else:
+            step.say("there is only one, so none")
         return item
 
     async def _build(self, step: Step) -> None:
         failed = await items.run_until_settled(self._cast, "run-build")
         expect(failed["status"] == "failed", "The build went through although nobody had signed it off.")
-        step.say(f"attempt 1 failed: {failed['attempts'][-1]['error']}")
+        story = f"attempt 1 failed ({failed['attempts'][-1]['error']})"
+        step.say(story)
         items.sign_off(self._folder)
         done = await items.retry_until_done(self._cast, "run-build")
-        step.say(f"attempt {len(done['attempts'])} done")
+        step.say(f"{story}, attempt {len(done['attempts'])} is done")
 
     async def _deploy(self, step: Step) -> None:
         for item in ("run-staging", "run-production"):
