@@ -1,0 +1,78 @@
+"""The README is true: its settings are the code's, its dependencies are the project's, its folders exist."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from services.hook_dispatcher.config import Settings as HookDispatcher
+
+from infra.config import Row, Settings, describe
+from services.approval.config import Settings as Approval
+from services.audit.config import Settings as Audit
+from services.executor.config import Settings as Executor
+from services.gateway.config import Settings as Gateway
+from services.planner.config import Settings as Planner
+from services.relay.config import Settings as Relay
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+SERVICES = {
+    "planner": Planner,
+    "approval": Approval,
+    "executor": Executor,
+    "hook_dispatcher": HookDispatcher,
+    "audit": Audit,
+    "gateway": Gateway,
+    "relay": Relay,
+}
+
+
+def settings_table() -> str:
+    """The table as it must be: a row per variable, with the services that read it."""
+    read_by: dict[Row, list[str]] = {}
+    for service, kind in SERVICES.items():
+        for row in describe(kind):
+            read_by.setdefault(row, []).append(service)
+    common = set(describe(Settings))
+    lines = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
+    for row, services in read_by.items():
+        who = "all" if row in common else ", ".join(services)
+        lines.append(f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {who} | {row.description} |")
+    return "\n".join(lines)
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    found = re.search(r"<!-- settings: begin -->\n(.*?)<!-- settings: end -->", README, re.DOTALL)
+    assert found is not None
+    assert found[1].strip() == settings_table()
+
+
+def test_every_dependency_says_what_it_is_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    names = {re.split(r"[\[<>=]", one)[0] for one in wanted}
+    table = README.split("## Dependencies")[1]
+    first_cells = re.findall(r"^\| (?:dev: |bench: )?([^|]+) \|", table, re.MULTILINE)
+    said = {name.strip() for cell in first_cells for name in cell.split(",")} - {"package"}
+    assert said == names
+
+
+@pytest.mark.parametrize("folder", ["contracts", "infra", "services", "tests"])
+def test_the_rooms_of_the_readme_exist(folder: str) -> None:
+    assert f"`{folder}/`" in README
+    assert (ROOT / folder).is_dir()
+
+
+@pytest.mark.parametrize("command", ["just up", "just test"])
+def test_the_two_commands_stand_alone_on_a_line(command: str) -> None:
+    assert f"\npython3 -m pip install rust-just && {command}\n" in README
+
+
+@pytest.mark.parametrize("recipe", ["up", "down", "demo", "test", "check", "bench", "help"])
+def test_the_justfile_has_its_recipes(recipe: str) -> None:
+    assert re.search(rf"^{recipe}\b.*:", (ROOT / "justfile").read_text(), re.MULTILINE)
+
+
+if __name__ == "__main__":
+    print(settings_table())
