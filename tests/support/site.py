@@ -1,4 +1,7 @@
-"""A gateway with the services behind it, in the test's own process, and a client that speaks HTTP with it."""
+"""A gateway with the services behind it, in the test's own process, and a client that speaks HTTP with it.
+
+Every answer that the client gets is held against the interface's own description.
+"""
 
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -26,6 +29,7 @@ from services.gateway.config import GatewaySettings
 from services.planner import app as planner_app
 from services.planner.config import Settings as PlannerSettings
 from tests.support.apps import Apps, open_apps
+from tests.support.interface import Interface
 from tests.support.servers import Nats, Postgres
 from tests.support.wait import eventually
 
@@ -69,6 +73,7 @@ class Site:
         self.data = data
         self.url = f"http://127.0.0.1:{gateway.port}"
         self.session = session
+        self.interface: Interface | None = None
         self.tokens = tokens
 
     async def __call__(

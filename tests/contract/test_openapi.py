@@ -1,0 +1,192 @@
+"""The description of the HTTP interface: valid OpenAPI 3.1, and neither more nor less than what the gateway serves."""
+
+import re
+from types import SimpleNamespace
+from typing import Any, cast
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from contracts.refusals import STATUS
+from infra.clock import SetClock
+from infra.tail import Tail, Wake
+from services.gateway.app import Parts, routes_of
+from services.gateway.door import Door
+from services.gateway.feed import Feed
+from services.gateway.metrics import Metrics
+from services.gateway.openapi import document
+from services.gateway.problems import FAILURES
+from services.gateway.route import Route
+
+TEXT = {"type": "string", "minLength": 1}
+SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def closed(needed: list[str], /, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": needed, "properties": properties, "additionalProperties": False}
+
+
+CONTENT = {"type": "object", "minProperties": 1, "additionalProperties": closed(["schema"], schema=SCHEMA)}
+PARAMETER = {
+    **closed(
+        ["name", "in", "schema"],
+        name=TEXT,
+        **{"in": {"enum": ["path", "query", "header"]}},
+        required={"type": "boolean"},
+        description=TEXT,
+        schema=SCHEMA,
+    ),
+    "if": {"properties": {"in": {"const": "path"}}},
+    "then": {"required": ["required"], "properties": {"required": {"const": True}}},
+}
+HEADER = closed(["schema"], description=TEXT, schema=SCHEMA)
+RESPONSE = closed(
+    ["description"], description=TEXT, content=CONTENT, headers={"type": "object", "additionalProperties": HEADER}
+)
+OPERATION = closed(
+    ["operationId", "summary", "tags", "security", "parameters", "responses"],
+    operationId={"type": "string", "pattern": "^[a-z_]+$"},
+    summary=TEXT,
+    description=TEXT,
+    tags={"type": "array", "items": TEXT, "minItems": 1},
+    security={"type": "array", "items": closed(["bearer"], bearer={"type": "array", "maxItems": 0})},
+    parameters={"type": "array", "items": PARAMETER, "uniqueItems": True},
+    requestBody=closed(["content", "required"], content=CONTENT, required={"type": "boolean"}),
+    responses={
+        "type": "object",
+        "minProperties": 1,
+        "patternProperties": {"^[1-5][0-9][0-9]$": RESPONSE},
+        "additionalProperties": False,
+    },
+)
+DOCUMENT = closed(
+    ["openapi", "info", "paths"],
+    openapi={"const": "3.1.0"},
+    info=closed(["title", "version"], title=TEXT, version=TEXT, description=TEXT),
+    jsonSchemaDialect={"const": "https://json-schema.org/draft/2020-12/schema"},
+    paths={
+        "type": "object",
+        "patternProperties": {
+            "^/": {
+                "type": "object",
+                "minProperties": 1,
+                "patternProperties": {"^(get|put|post|patch|delete)$": OPERATION},
+                "additionalProperties": False,
+            }
+        },
+        "additionalProperties": False,
+    },
+    components=closed(
+        ["schemas", "securitySchemes"],
+        schemas={
+            "type": "object",
+            "propertyNames": {"pattern": "^[a-zA-Z0-9._-]+$"},
+            "additionalProperties": SCHEMA,
+        },
+        securitySchemes=closed(
+            ["bearer"], bearer=closed(["type", "scheme"], type={"const": "http"}, scheme={"const": "bearer"})
+        ),
+    ),
+    tags={"type": "array", "items": closed(["name"], name=TEXT), "uniqueItems": True},
+)
+"""The rules of OpenAPI 3.1.0 for the part of it that we use; whatever else is refused. Schemas by JSON Schema's own."""
+
+
+@pytest.fixture(scope="module")
+def routes() -> list[Route]:
+    """The whole table, of parts that are never asked for anything."""
+    log: Any = SimpleNamespace(pool=None)
+    ground: Any = SimpleNamespace(log=log, bus=None, clock=SetClock(0))
+    feed = Feed(log, Tail(log, Wake()))
+    nothing = cast(Any, None)
+    return routes_of(Parts(ground, nothing, None, feed, nothing, Metrics(), nothing))
+
+
+@pytest.fixture(scope="module")
+def described(routes: list[Route]) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(document(routes))
+    return found
+
+
+def operations(described: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, item in described["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_the_description_is_valid_by_the_rules_of_openapi_3_1(described: dict[str, Any]) -> None:
+    faults = [
+        f"{e.instance_path}: {e.message}" for e in jsonschema_rs.Draft202012Validator(DOCUMENT).iter_errors(described)
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        lambda d: d.update(openapi="3.0.0"),
+        lambda d: d["paths"].update({"plans": {}}),
+        lambda d: d["paths"]["/api/v1/plans"]["get"].pop("responses"),
+        lambda d: d["paths"]["/api/v1/plans"]["get"]["responses"].update({"2xx": {"description": "x"}}),
+        lambda d: d["paths"]["/api/v1/plans/{plan}"]["get"]["parameters"][0].update(required=False),
+        lambda d: d["components"]["schemas"]["Done"].update(type="structure"),
+    ],
+)
+def test_the_rules_find_a_broken_description(described: dict[str, Any], breakage: Any) -> None:
+    broken = msgspec.json.decode(msgspec.json.encode(described))
+    breakage(broken)
+    assert not jsonschema_rs.Draft202012Validator(DOCUMENT).is_valid(broken)
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    text = msgspec.json.encode(described).decode()
+    references = set(re.findall(r'"\$ref":"(#[^"]+)"', text))
+    assert references
+    for reference in references:
+        place: Any = described
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in place, reference
+            place = place[part]
+
+
+def test_what_is_served_is_described_and_what_is_described_is_served(
+    routes: list[Route], described: dict[str, Any]
+) -> None:
+    app = Door(routes, cast(Any, None), Metrics()).application()
+    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
+    assert served == set(operations(described))
+
+
+def test_every_operation_has_its_own_name(routes: list[Route]) -> None:
+    names = [route.name for route in routes]
+    assert len(names) == len(set(names))
+
+
+def test_every_variable_part_of_an_address_is_described(described: dict[str, Any]) -> None:
+    for (_, path), operation in operations(described).items():
+        parts = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
+        assert parts == re.findall(r"\{([a-z]+)\}", path)
+
+
+def test_every_problem_code_that_is_announced_exists_and_stands_under_its_status(described: dict[str, Any]) -> None:
+    known = {**STATUS, **FAILURES}
+    for where, operation in operations(described).items():
+        for status, response in operation["responses"].items():
+            problem = response.get("content", {}).get("application/problem+json")
+            if problem is not None:
+                codes = problem["schema"]["allOf"][1]["properties"]["code"]["enum"]
+                assert codes, where
+                assert {known[code] for code in codes} == {int(status)}, where
+
+
+def test_nothing_but_health_measurements_and_this_description_is_open(routes: list[Route]) -> None:
+    open_paths = {route.path for route in routes if route.access == "open"}
+    assert open_paths == {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+
+
+def test_changing_a_plan_as_a_whole_insists_on_a_version_and_a_vote_does_not(routes: list[Route]) -> None:
+    insisting = {route.name for route in routes if route.if_match == "required"}
+    assert insisting == {"edit_plan", "put_section", "seal_plan", "submit_plan", "reopen_plan", "cancel_plan"}
