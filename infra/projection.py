@@ -178,7 +178,13 @@ async def empty(source: Projectable, projection: Projection) -> None:
 async def rebuild(source: Projectable, projection: Projection, *, limit: int = 500) -> Position:
     """Fold a projection again from the first fact and return the position reached.
 
-    A live projector of the same name steps back meanwhile, and goes on afterwards. Raises what folding raises.
+    A live projector of the same name steps back meanwhile, or lends a hand; both fold the same facts to the same rows.
+    Raises what folding raises.
     """
     await empty(source, projection)
-    return await Projector(source, Wake(), projection, limit=limit).catch_up()
+    projector = Projector(source, Wake(), projection, limit=limit)
+    while True:
+        try:
+            return await projector.catch_up()
+        except Superseded:
+            await asyncio.sleep(0.05)
