@@ -90,9 +90,10 @@ class Site:
         async with self.session.request(method, url, data=data, headers=sent) as response:
             text = await response.text()
             is_json = response.content_type.endswith("json") and text
-            return Answer(
-                response.status, response.headers.copy(), msgspec.json.decode(text) if is_json else None, text
-            )
+            decoded = msgspec.json.decode(text) if is_json else None
+            if self.interface is not None:
+                self.interface.check(method, response.url.raw_path, response.status, response.content_type, decoded)
+            return Answer(response.status, response.headers.copy(), decoded, text)
 
     async def plan(self, **sections: Any) -> str:
         """The id of a new plan with one text item."""
@@ -122,9 +123,9 @@ async def open_site(postgres: Postgres, nats: Nats, data: Path, **settings: Any)
             gateway = await ending.enter_async_context(gateway_app.build(own))
             site = Site(apps, gateway, session, tokens, data, ending.aclose)
             await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
-            await site(
-                "POST", f"/api/v1/plans/{'0' * 24}/seal", if_match="*"
-            )  # connections stand before the test begins
+            # Also so that all connections stand before the test begins.
+            site.interface = Interface((await site("GET", "/openapi.json", as_="")).body)
+            await site("POST", f"/api/v1/plans/{'0' * 24}/seal", if_match="*")
             yield site
 
 
