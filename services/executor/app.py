@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from contracts.commands import Command
 from contracts.envelope import Fact, category
@@ -15,7 +16,6 @@ from infra.commands import Desk
 from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
-from infra.keystore import KeyStore, master_key_of
 from infra.postgres import load_sql
 from infra.projection import Projection, Projector
 from infra.reactor import Reactor, Swept
@@ -34,6 +34,9 @@ from services.executor.handlers.runs import Lease, Runs
 from services.executor.handlers.steps import Steps
 from services.executor.projections import OpenAttempts
 from services.executor.views import Workflow, fold_workflow
+
+if TYPE_CHECKING:
+    from infra.keystore import KeyStore
 
 _PACKAGE = "services.executor"
 _MARGIN_SECONDS = 2.0
@@ -127,13 +130,20 @@ def _wanted(fact: Fact) -> str | None:
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:
     """The key store's `get`; without a master key there are no secrets, and steps that need one say so."""
-    if not settings.master_key:
+    store: KeyStore | None = None
 
-        async def none(name: str) -> Secret | None:
+    async def find(name: str) -> Secret | None:
+        nonlocal store
+        if not settings.master_key:
             return None
+        if store is None:
+            # Here, so that an executor without credentials does not carry the 6 MB of the cryptography library.
+            from infra.keystore import KeyStore, master_key_of
 
-        return none
-    return KeyStore(log.pool, master_key_of(settings.master_key)).get
+            store = KeyStore(log.pool, master_key_of(settings.master_key))
+        return await store.get(name)
+
+    return find
 
 
 @asynccontextmanager
