@@ -129,9 +129,7 @@ def _pending(done: Sequence[asyncpg.Record], wanted: Sequence[Migration]) -> lis
         if record["sha256"] != migration.sha256:
             raise Misconfigured(f"Migration {title} was applied with another text than this version has.")
     if done and ours and min(ours) < done[-1]["number"]:
-        raise Misconfigured(
-            f"Migration {min(ours):04d} is older than one already applied; they go only forward."
-        )
+        raise Misconfigured(f"Migration {min(ours):04d} is older than one already applied; they go only forward.")
     return list(ours.values())
 
 

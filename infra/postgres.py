@@ -10,6 +10,11 @@ import asyncpg
 
 CONNECT_SECONDS = 5.0
 
+Pool = asyncpg.Pool
+Row = asyncpg.Record
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a server's refusal, or its absence in the middle of a conversation, is raised as."""
+
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
     """Instead of asyncpg's RESET ALL at every release, which costs a round trip; we change no session settings."""
@@ -31,6 +36,18 @@ async def open_pool(
         timeout=CONNECT_SECONDS,
         server_settings={"application_name": name, **(settings or {})},
     )
+
+
+async def answers(dsn: str, timeout_seconds: float = CONNECT_SECONDS) -> bool:
+    """Whether a server lets us in at this address now. Raises PermissionError alone."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=timeout_seconds, ssl=False)
+    except PermissionError:
+        raise
+    except (OSError, TimeoutError, *DATABASE_ERRORS):
+        return False
+    await connection.close()
+    return True
 
 
 def load_sql(package: str, name: str) -> str:

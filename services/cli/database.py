@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from infra.embedded.folder import DataFolder
@@ -17,14 +16,13 @@ from infra.embedded.postgres import DATABASE, PostgresServer
 from infra.embedded.secrets import SERVICES, passwords
 from infra.errors import Misconfigured
 from infra.migrate import migrate
+from infra.postgres import answers
 from services.cli.exits import Exit
 from services.cli.parts import folder_of
 from services.cli.problems import Problem, usage
 
 Dsn = Callable[[str], str]
 """From a service's name to the address at which it logs in."""
-
-_CONNECT_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -59,15 +57,12 @@ async def _running(path: Path) -> Dsn | None:
         port = int((path / "postgres" / "port").read_text())
         roles = msgspec.json.decode((path / "secrets" / "database.json").read_bytes(), type=dict[str, str])
         dsn = _dsn_of(port, roles)
-        connection = await asyncpg.connect(dsn("audit"), timeout=_CONNECT_SECONDS, ssl=False)
+        found = await answers(dsn("audit"))
     except PermissionError:
         raise usage(f"The data folder {path} belongs to another user.") from None
-    except (OSError, ValueError, KeyError, TimeoutError, msgspec.DecodeError):
+    except (OSError, ValueError, KeyError, msgspec.DecodeError):
         return None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError):
-        return None
-    await connection.close()
-    return dsn
+    return dsn if found else None
 
 
 @asynccontextmanager

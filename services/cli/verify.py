@@ -5,13 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-import asyncpg
 from rich.status import Status
 from rich.text import Text
 
 from infra.eventlog.verify import Verification
 from infra.eventlog.verify import verify as walk
-from infra.postgres import open_pool
+from infra.postgres import DATABASE_ERRORS, open_pool
 from services.cli.database import away, database
 from services.cli.exits import Exit
 from services.cli.options import READ, Reading
@@ -42,7 +41,7 @@ async def _verify(data: Path | None) -> Verification:
         async with database(data, os.environ, NoticePrinter()) as dsn:
             with _Waiting("walking the log"):
                 return await verification(dsn("audit"))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, *DATABASE_ERRORS) as error:
         raise away(error) from None
 
 

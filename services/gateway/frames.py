@@ -6,7 +6,6 @@ A run and a delivery name their plan in their first event only; it is looked up 
 from collections import OrderedDict
 from typing import NamedTuple
 
-import asyncpg
 import msgspec
 
 from contracts.envelope import Fact, category, stream_id
@@ -14,7 +13,7 @@ from contracts.http import FeedEvent
 from contracts.moments import moment
 from contracts.public import public_form
 from infra.eventlog.log import facts as facts_of
-from infra.postgres import load_sql
+from infra.postgres import Pool, load_sql
 
 _REMEMBERED_STREAMS = 10_000
 _encode = msgspec.json.Encoder().encode
@@ -35,7 +34,7 @@ class _Named(msgspec.Struct):
 class Frames:
     """Makes frames."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._first_facts = load_sql("services.gateway", "stream_plans")
         self._plans: OrderedDict[str, str] = OrderedDict()

@@ -5,10 +5,8 @@ Looked at once a second in the background, so that asking is free and a thousand
 
 import asyncio
 
-import asyncpg
-
 from infra.bus import Bus
-from infra.postgres import load_sql
+from infra.postgres import Pool, load_sql
 from services.gateway.listing import PLANS, RECORD
 
 _EVERY_SECONDS = 1.0
@@ -18,7 +16,7 @@ _PATIENCE_SECONDS = 2.0
 class Health:
     """`reasons` is empty when work may be sent."""
 
-    def __init__(self, pool: asyncpg.Pool, bus: Bus, most_lag_events: int) -> None:
+    def __init__(self, pool: Pool, bus: Bus, most_lag_events: int) -> None:
         self._pool = pool
         self._bus = bus
         self._most_lag_events = most_lag_events

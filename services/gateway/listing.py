@@ -10,14 +10,13 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from contracts.http import PlanPage, PlanQuery, PlanRow, RecordQuery
 from contracts.moments import micros, moment
 from contracts.refusals import Fault, Refused
 from infra.errors import Unavailable
-from infra.postgres import load_sql
+from infra.postgres import Pool, Row, load_sql
 from services.gateway.views import when
 
 PLANS = "plans"
@@ -41,7 +40,7 @@ class Page(msgspec.Struct, frozen=True):
 class Listing:
     """Reads pages. Raises Unavailable when a list does not reach the position that was asked for in time."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._plans = {order: load_sql(_PACKAGE, f"plans_{order}") for order in ("newest", "oldest", "updated")}
         self._record = {order: load_sql(_PACKAGE, f"record_{order}") for order in ("newest", "oldest")}
@@ -99,7 +98,7 @@ class Listing:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
-def _plan_row(row: asyncpg.Record) -> PlanRow:
+def _plan_row(row: Row) -> PlanRow:
     return PlanRow(
         id=row["id"],
         index=row["idx"],

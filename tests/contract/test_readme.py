@@ -5,13 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from services.hook_dispatcher.config import Settings as HookDispatcher
 
 from infra.config import Row, Settings, describe
 from services.approval.config import Settings as Approval
 from services.audit.config import Settings as Audit
 from services.executor.config import Settings as Executor
 from services.gateway.config import Settings as Gateway
+from services.hook_dispatcher.config import Settings as HookDispatcher
 from services.planner.config import Settings as Planner
 from services.relay.config import Settings as Relay
 

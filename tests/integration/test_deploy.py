@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import yaml
-from services.executor.config import Settings as ExecutorSettings
-from services.hook_dispatcher.config import Settings as HookSettings
 
 from infra.config import describe
 from infra.deploy.provision import main, make_administrator, make_secrets, migrate_database
 from infra.embedded.secrets import SERVICES
 from infra.identity import Identities
+from services.executor.config import Settings as ExecutorSettings
 from services.gateway.config import Settings as GatewaySettings
+from services.hook_dispatcher.config import Settings as HookSettings
 from tests.support.servers import Postgres
 
 COMPOSE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "compose.yaml").read_text())

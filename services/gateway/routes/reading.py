@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 
 from contracts import http as h
@@ -15,7 +14,7 @@ from contracts.run_state import fold_run
 from contracts.workflow import WorkflowRevised, workflow_stream
 from infra.commands import Desk
 from infra.eventlog import EventLog
-from infra.postgres import load_sql
+from infra.postgres import Row, load_sql
 from services.gateway.bodies import Query
 from services.gateway.listing import Listing
 from services.gateway.names import no_plan, plan_of, run_of, slug_of
@@ -201,7 +200,7 @@ class Around:
         return json_answer(found, headers={"ETag": f'"{found.revision}"'})
 
 
-def _delivery_view(row: asyncpg.Record) -> h.DeliveryView:
+def _delivery_view(row: Row) -> h.DeliveryView:
     return h.DeliveryView(
         id=row["id"],
         plan=row["plan"],

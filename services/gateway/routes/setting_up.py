@@ -1,6 +1,5 @@
 """What an installation is set up with: workflows and endpoints of hooks. Both are kept in the log."""
 
-import asyncpg
 from aiohttp import web
 
 from contracts import commands as c
@@ -14,7 +13,7 @@ from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.ids import derived_id
 from infra.keystore import KeyStore
-from infra.postgres import load_sql
+from infra.postgres import Row, load_sql
 from services.gateway.bodies import Body, read_bytes
 from services.gateway.names import slug_of
 from services.gateway.orders import Order, Orders, done, json_answer, order_of
@@ -147,7 +146,7 @@ def _put_of(facts: list[Fact]) -> EndpointPut | None:
     return None
 
 
-def _endpoint_view(row: asyncpg.Record) -> h.EndpointView:
+def _endpoint_view(row: Row) -> h.EndpointView:
     parts = row["secret_ref"].split("/")
     return h.EndpointView(
         id=row["id"],
