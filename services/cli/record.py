@@ -10,7 +10,7 @@ from services.cli.problems import usage
 
 _PAGE = 500
 _FINAL = frozenset({"plan.succeeded.v1", "plan.cancelled.v1"})
-_COLUMNS = ("position", "at", "who", "did", "what", "status", "details")
+_COLUMNS = ("position", "at", "who", "did", "what", "details")
 
 
 async def record(
@@ -78,8 +78,9 @@ def show_entries(output: Output, entries: list[dict[str, Any]]) -> None:
 def _row(entry: Mapping[str, Any]) -> tuple[object, ...]:
     after = entry.get("after", {})
     status = after.get("status", "") if isinstance(after, dict) else ""
-    detail = entry.get("detail", "")
-    return (entry["position"], when(entry["at"]), entry["actor"], entry["verb"], entry["target"], status, detail)
+    told = [f"now {status}" if status else "", entry.get("detail", "")]
+    text = "; ".join(one for one in told if one)
+    return (entry["position"], when(entry["at"]), entry["actor"], entry["verb"], entry["target"], text)
 
 
 def details(event: Mapping[str, Any]) -> str:
