@@ -1,0 +1,83 @@
+"""Wires the hook dispatcher: commands in, gates opened and ended, hooks brought to their receivers."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from contracts.commands import AnswerGate, OverrideGate, PutEndpoint, RecheckGate, ResendDelivery
+from contracts.evolve import fold
+from infra.addresses import networks
+from infra.commands import Desk
+from infra.eventlog import EventLog
+from infra.ground import Ground, open_ground
+from infra.keystore import KeyStore, master_key_of
+from infra.projection import Projection, Projector
+from infra.requests import Requests
+from infra.timers import TimerLoop
+from services.hook_dispatcher.adapters import Sender
+from services.hook_dispatcher.config import Settings
+from services.hook_dispatcher.handlers.commands import Commands
+from services.hook_dispatcher.handlers.courier import Courier
+from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
+from services.hook_dispatcher.handlers.work import Work
+from services.hook_dispatcher.projections import Hooks
+from services.hook_dispatcher.views.delivery import fold_delivery
+from services.hook_dispatcher.views.endpoint import fold_endpoint
+
+
+def projections(log: EventLog) -> Sequence[Projection]:
+    """What this service keeps in tables."""
+    return (Hooks(log.read_stream),)
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Ground]:
+    """The running hook dispatcher. Raises Misconfigured for networks or a master key that make no sense."""
+    sender = Sender(
+        allow=networks(settings.hook_allow),
+        timeout_seconds=settings.hook_timeout_seconds,
+        instance_url=settings.instance_url,
+    )
+    master_key = master_key_of(settings.master_key) if settings.master_key else None
+    try:
+        async with open_ground(SERVICE, settings) as ground:
+            key_store = KeyStore(ground.log.pool, master_key) if master_key else None
+            _wire(ground, settings, sender, key_store)
+            await ground.bus.start()
+            yield ground
+    finally:
+        await sender.close()
+
+
+def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
+    log, clock = ground.log, ground.clock
+    plans, deliveries, endpoints = Desk(log, fold), Desk(log, fold_delivery), Desk(log, fold_endpoint)
+    commands = Commands(log, plans, deliveries, endpoints)
+    courier = Courier(
+        log,
+        (deliveries, endpoints),
+        key_store,
+        sender,
+        clock,
+        patience=settings.patience(),
+        timeout_seconds=settings.hook_timeout_seconds,
+    )
+    gatekeeper = Gatekeeper(log, plans, clock)
+    work = Work(log, ground.tail(), clock, gatekeeper, courier, concurrency=settings.hook_concurrency)
+    timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
+    for projection in projections(log):
+        ground.run(Projector(log, ground.wake, projection).run(), f"projection {projection.name}")
+    ground.run(work.run(), "work of the hook dispatcher")
+    ground.run(timers.run(), "timers of the hook dispatcher")
+    ground.bus.serve(
+        SERVICE,
+        Requests(
+            SERVICE,
+            {
+                AnswerGate: commands.answer_gate,
+                RecheckGate: commands.recheck_gate,
+                OverrideGate: commands.override_gate,
+                PutEndpoint: commands.put_endpoint,
+                ResendDelivery: commands.resend_delivery,
+            },
+        ),
+    )

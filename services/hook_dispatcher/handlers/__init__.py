@@ -1,0 +1,1 @@
+"""What the dispatcher does: answers commands, keeps gates going, brings deliveries to their end."""

@@ -1,0 +1,67 @@
+"""Looking again later: at a time, or when an endpoint has room. Both only wake; the state says what is to be done."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+Wake = Callable[[str], None]
+"""Has a stream looked at."""
+
+
+class Alarms:
+    """Wakes streams after some seconds. What is further off than a sweep is left to the sweep, which costs no memory."""
+
+    def __init__(self, wake: Wake, *, farthest_seconds: float) -> None:
+        self._wake = wake
+        self._farthest_seconds = farthest_seconds
+        self._set: dict[str, asyncio.TimerHandle] = {}
+
+    def set(self, stream: str, seconds: float) -> None:
+        """Wake this stream then; an earlier alarm of its is forgotten."""
+        self._forget(stream)
+        if seconds <= self._farthest_seconds:
+            loop = asyncio.get_running_loop()
+            self._set[stream] = loop.call_later(max(seconds, 0.001), self._ring, stream)
+
+    def close(self) -> None:
+        for stream in list(self._set):
+            self._forget(stream)
+
+    def _ring(self, stream: str) -> None:
+        del self._set[stream]
+        self._wake(stream)
+
+    def _forget(self, stream: str) -> None:
+        handle = self._set.pop(stream, None)
+        if handle is not None:
+            handle.cancel()
+
+
+class Lanes:
+    """At most `width` attempts at once per endpoint, so that one that hangs does not hold up the others."""
+
+    def __init__(self, wake: Wake, *, width: int = 4) -> None:
+        self._wake = wake
+        self._width = width
+        self._busy: dict[str, int] = {}
+        self._waiting: dict[str, OrderedDict[str, None]] = {}
+
+    def enter(self, endpoint: str, stream: str) -> bool:
+        """Whether there is room. If not, the stream is woken when there may be."""
+        if self._busy.get(endpoint, 0) >= self._width:
+            self._waiting.setdefault(endpoint, OrderedDict())[stream] = None
+            return False
+        self._busy[endpoint] = self._busy.get(endpoint, 0) + 1
+        return True
+
+    def leave(self, endpoint: str) -> None:
+        """There is room for one more."""
+        self._busy[endpoint] -= 1
+        if not self._busy[endpoint]:
+            del self._busy[endpoint]
+        waiting = self._waiting.get(endpoint)
+        if waiting:
+            stream, _ = waiting.popitem(last=False)
+            self._wake(stream)
+        elif waiting is not None:
+            del self._waiting[endpoint]
