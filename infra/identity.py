@@ -11,7 +11,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
@@ -22,9 +22,12 @@ from infra.clock import Clock, SystemClock
 from infra.config import Secret
 from infra.errors import Unavailable
 from infra.ids import random_id
-from infra.jwt import JwtCheck, JwtSettings
+from infra.jwt import JwtSettings
 from infra.postgres import load_sql
 from infra.tail import database_away
+
+if TYPE_CHECKING:
+    from infra.jwt_check import JwtCheck
 
 TOKEN = re.compile(r"gng_[A-Za-z0-9_-]{43}")
 """An opaque token: 256 random bits. The prefix lets a secret scanner find one that leaked."""
@@ -78,7 +81,7 @@ class Identities:
         """Raises Misconfigured when the JWT settings make no sense."""
         self._pool = pool
         self._clock = clock or SystemClock()
-        self._jwt = JwtCheck(jwt, lambda: self._clock.now() // 1_000_000) if jwt else None
+        self._jwt = _check_of(jwt, self._clock) if jwt else None
         self._admit_unknown = jwt is not None and jwt.admit_unknown
         self._sql = {name: load_sql("infra", f"identity_{name}") for name in _STATEMENTS}
         self._remember = int(remember_seconds * 1_000_000)
@@ -170,7 +173,7 @@ class Identities:
                 self._known.popitem(last=False)
         return actor
 
-    async def _by_jwt(self, check: JwtCheck, bearer: str) -> Actor | None:
+    async def _by_jwt(self, check: "JwtCheck", bearer: str) -> Actor | None:
         claimed = await check.claims(bearer)
         if claimed is None or not _ID.fullmatch(claimed.subject):
             return None
@@ -198,6 +201,12 @@ class Identities:
     async def _execute(self, name: str, *arguments: Any) -> str:
         async with _answering():
             return str(await self._pool.execute(self._sql[name], *arguments))
+
+
+def _check_of(settings: JwtSettings, clock: Clock) -> "JwtCheck":
+    from infra.jwt_check import JwtCheck  # loads 9 MB that a service which checks no token does without
+
+    return JwtCheck(settings, lambda: clock.now() // 1_000_000)
 
 
 @asynccontextmanager

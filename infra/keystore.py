@@ -10,16 +10,18 @@ import binascii
 import hashlib
 import os
 import secrets
+from typing import TYPE_CHECKING
 
 import asyncpg
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.clock import Clock, SystemClock
 from infra.config import Secret
 from infra.errors import Misconfigured, Unavailable
 from infra.postgres import load_sql
 from infra.tail import database_away
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -47,7 +49,7 @@ class KeyStore:
 
     def __init__(self, pool: asyncpg.Pool, master_key: bytes, *, clock: Clock | None = None) -> None:
         self._pool = pool
-        self._cipher = AESGCM(master_key)
+        self._master_key = master_key
         self._key_id = hashlib.sha256(b"gonogo master key id" + master_key).hexdigest()[:12]
         self._clock = clock or SystemClock()
         self._put = load_sql("infra", "keystore_put")
@@ -60,7 +62,7 @@ class KeyStore:
     async def put(self, name: str, value: Secret) -> None:
         """Keeps the secret under this name, instead of an earlier one."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, value.reveal().encode(), self._bound_to(name))
+        sealed = self._cipher().encrypt(nonce, value.reveal().encode(), self._bound_to(name))
         try:
             await self._pool.execute(self._put, name, self._key_id, nonce, sealed, self._clock.now())
         except Exception as error:
@@ -79,8 +81,10 @@ class KeyStore:
             return None
         if row["key_id"] != self._key_id:
             raise Misconfigured(f"The secret {name!r} was sealed under another master key ({row['key_id']}).")
+        from cryptography.exceptions import InvalidTag
+
         try:
-            return Secret(self._cipher.decrypt(row["nonce"], row["sealed"], self._bound_to(name)).decode())
+            return Secret(self._cipher().decrypt(row["nonce"], row["sealed"], self._bound_to(name)).decode())
         except InvalidTag:
             raise Misconfigured(f"The secret {name!r} is not what was sealed; put it again.") from None
 
@@ -90,6 +94,11 @@ class KeyStore:
             return bool(await self._pool.execute(self._delete, name) != "DELETE 0")
         except Exception as error:
             raise _told(error) from error
+
+    def _cipher(self) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 6 MB, of use once there is a secret
+
+        return AESGCM(self._master_key)
 
     def _bound_to(self, name: str) -> bytes:
         return f"{self._key_id}\x00{name}".encode()

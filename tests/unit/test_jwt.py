@@ -14,7 +14,8 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from infra.config import Secret
 from infra.errors import Misconfigured
-from infra.jwt import Claimed, JwtCheck, JwtSettings
+from infra.jwt import Claimed, JwtSettings
+from infra.jwt_check import JwtCheck
 
 NOW = 1_800_000_000
 KEY = RSAKey.generate_key(2048, {"kid": "first"})
