@@ -18,6 +18,7 @@ from infra.errors import Misconfigured
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.keystore import KeyStore, master_key_of
+from infra.tail import Tail
 from services.gateway.config import GatewaySettings
 from services.gateway.door import Door
 from services.gateway.feed import Feed
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 _REMEMBERED_PLANS = 256
 _LINGERING_SECONDS = 2.0
+_GATHER_SECONDS = 0.002
+"""The feed waits this long after a wake-up: what comes together is read together."""
 
 
 class Parts(NamedTuple):
@@ -99,7 +102,7 @@ def _parts(ground: Ground, settings: GatewaySettings) -> Parts:
         ground=ground,
         identities=Identities(pool, settings.jwt(), remember_seconds=settings.token_cache_seconds),
         key_store=KeyStore(pool, master_key_of(settings.master_key)) if settings.master_key else None,
-        feed=Feed(ground.log, ground.tail()),
+        feed=Feed(ground.log, Tail(ground.log, ground.wake, gather_seconds=_GATHER_SECONDS)),
         health=Health(pool, ground.bus, settings.most_lag_events),
         metrics=Metrics(),
         blobs=Blobs(settings.data / "blobs"),

@@ -4,6 +4,7 @@ In: who asks, by which channel, may they. Out: refusals and failures become prob
 one line of log, which has the path but never the query or a header. An unexpected fault shows its trace id and nothing else.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -74,7 +75,9 @@ class Door:
             status = response.status
             return response
         finally:
-            self._tell(request, status, perf_counter() - started, trace)
+            # Counted and told when the answer is on its way: the asker need not wait for our log.
+            seconds = perf_counter() - started
+            asyncio.get_running_loop().call_soon(self._tell, request, status, seconds, trace)
 
     async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         actor = NOBODY

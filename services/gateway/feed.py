@@ -8,10 +8,10 @@ nothing, while one that we waited for would make us remember without bound.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import structlog
 
@@ -77,7 +77,7 @@ class Listener:
 
 
 class Feed:
-    """Follows the log for all listeners. `run` is the follower; `drain` ends all listeners."""
+    """Follows the log for all listeners, while there are any. `run` is the follower; `drain` ends all listeners."""
 
     def __init__(self, source: EventLog, tail: Tail) -> None:
         self._source = source
@@ -87,27 +87,41 @@ class Feed:
         self._checkpoint = load_sql(_PACKAGE, "checkpoint")
         self._plan_streams = load_sql(_PACKAGE, "plan_streams")
         self._facts_of_streams = load_sql(_PACKAGE, "facts_of_streams")
-        self.position = 0
+        self._position = 0
+        self._following = asyncio.Event()
+        self._joining = asyncio.Lock()
         self.draining = False
 
     async def run(self) -> None:
-        """Follow until cancelled."""
-        self.position = await _patiently(self.end_of_log)
-        async for facts in self._tail.after(self.position):
-            frames = await _patiently(partial(self._frames.of, facts)) if self._listeners else []
-            self.position = facts[-1].position
-            for listener in self._listeners:
-                listener.hear(frames)
+        """Follow until cancelled. While nobody listens nothing is read: each event would cost a query for nobody."""
+        while True:
+            await self._following.wait()
+            async with aclosing(cast("AsyncGenerator[list[Fact], None]", self._tail.after(self._position))) as tail:
+                async for facts in tail:
+                    await self._publish(facts)
+                    if not self._listeners:
+                        break
+            self._following.clear()
+
+    async def _publish(self, facts: list[Fact]) -> None:
+        frames = await _patiently(partial(self._frames.of, facts)) if self._listeners else []
+        self._position = facts[-1].position
+        for listener in self._listeners:
+            listener.hear(frames)
 
     async def end_of_log(self) -> int:
         """The last position, from the log itself."""
         return (await self._source.head()).position
 
-    @contextmanager
-    def listening(self, plan: str | None, cut_off: Callable[[], None]) -> Iterator[Listener]:
+    @asynccontextmanager
+    async def listening(self, plan: str | None, cut_off: Callable[[], None]) -> AsyncIterator[Listener]:
         """Hear everything after the listener's `since`, which is where the follower stands now."""
-        listener = Listener(self.position, plan, cut_off)
-        self._listeners.add(listener)
+        async with self._joining:
+            if not self._following.is_set():
+                self._position = await self.end_of_log()
+            listener = Listener(self._position, plan, cut_off)
+            self._listeners.add(listener)
+            self._following.set()
         try:
             yield listener
         finally:

@@ -213,3 +213,18 @@ async def test_a_gateway_that_ends_tells_its_listeners(postgres: Postgres, nats:
     assert await heard.next() == {}
     response.close()
     await session.close()
+
+
+async def test_a_gateway_that_ends_while_a_listener_catches_up_leaves_no_gap_behind_its_last_event(site: Site) -> None:
+    async with open_log(site.apps) as log:
+        await renewals(log, 20_000)
+    async with listening(site, "?after=0") as heard:
+        positions = [event["position"] for event in await heard.some(1)]
+        await site.plan()
+        ending = asyncio.ensure_future(site.end_gateway())
+        await eventually(lambda: "draining" in (site.gateway.ready() or ""))
+        while (fields := await heard.next()).get("event") != "drain":
+            positions.append(int(fields["id"]))
+        await ending
+    assert positions == list(range(1, len(positions) + 1))
+    assert len(positions) < 20_000, "it had caught up before the end, so nothing was shown"

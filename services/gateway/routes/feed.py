@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from aiohttp import web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
@@ -13,10 +14,13 @@ from services.gateway.frames import Frame
 from services.gateway.metrics import Metrics
 from services.gateway.route import Call, Route
 
+log = structlog.get_logger(__name__)
+
 HEARTBEAT_SECONDS = 10.0
 _WRITE_SECONDS = 20.0
 _RETRY_MILLISECONDS = 1_000
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_DRAIN = b"event: drain\ndata: {}\n\n"
 _LARGEST_WRITE_BYTES = 256 * 1024
 
 
@@ -48,55 +52,41 @@ class LiveFeed:
 
     async def serve(self, call: Call) -> web.StreamResponse:
         query = self._query.read(call.request)
-        after = await self._start(call, query)
+        end = await self._feed.end_of_log()
+        after = _start(call, query, end)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(call.request)
         await response.write(b"retry: %d\n\n" % _RETRY_MILLISECONDS)
         self._metrics.listeners.inc()
         try:
-            await self._stream(call.request, response, after, query.plan)
+            await self._stream(call.request, response, after, end, query.plan)
         except (ClientConnectionResetError, ConnectionError, TimeoutError):
             pass  # the client went away, or was cut off; it comes back with its last id
+        except Exception as error:
+            # The answer has begun, so it cannot become a problem any more: it ends, and the client comes back.
+            log.warning("feed_broken", error=repr(error), trace_id=call.trace.id)
         finally:
             self._metrics.listeners.dec()
         return response
 
-    async def _start(self, call: Call, query: h.FeedQuery) -> int:
-        """After which position. Raises Refused for one that the log does not have yet: it is from another log."""
-        given = call.request.headers.get("Last-Event-ID", "").strip()
-        if given:
-            if not given.isascii() or not given.isdigit() or len(given) > 18:
-                raise Refused(
-                    "invalid_parameter", "Last-Event-ID must be a log position.", [Fault("Last-Event-ID", "")]
-                )
-            after = int(given)
-        elif query.after is not None:
-            after = query.after
-        else:
-            return await self._feed.end_of_log()
-        if after > self._feed.position and after > (end := await self._feed.end_of_log()):
-            detail = f"The log is only at position {end}; the position that you have is of another log."
-            raise Refused("invalid_parameter", detail, [Fault("Last-Event-ID", "is beyond the log")], position=end)
-        return after
-
-    async def _stream(self, request: web.Request, response: web.StreamResponse, after: int, plan: str | None) -> None:
-        feed = self._feed
-        until = feed.position
-        async for frames in feed.past(after, until, plan):
+    async def _stream(
+        self, request: web.Request, response: web.StreamResponse, after: int, end: int, plan: str | None
+    ) -> None:
+        async for frames in self._feed.past(after, end, plan):
             await _send(response, frames)
-            if feed.draining:
-                break
-        after = max(after, until)
+            if self._feed.draining:  # what came later must not be sent now: the client would go on after it
+                await _write(response, _DRAIN)
+                return
 
         def cut_off() -> None:
             self._metrics.cut_off.inc()
             if request.transport is not None:
                 request.transport.abort()
 
-        with feed.listening(plan, cut_off) as listener:
-            async for frames in feed.past(after, listener.since, plan):  # what came while we caught up
+        async with self._feed.listening(plan, cut_off) as listener:
+            async for frames in self._feed.past(end, listener.since, plan):  # what came while we caught up
                 await _send(response, frames)
-            await self._live(response, listener, max(after, listener.since))
+            await self._live(response, listener, max(end, listener.since))
 
     async def _live(self, response: web.StreamResponse, listener: Listener, after: int) -> None:
         while not self._feed.draining and not listener.too_slow:
@@ -106,7 +96,23 @@ class LiveFeed:
             elif not self._feed.draining:
                 await _write(response, b": alive\n\n")
         if not listener.too_slow:
-            await _write(response, b"event: drain\ndata: {}\n\n")
+            await _write(response, _DRAIN)
+
+
+def _start(call: Call, query: h.FeedQuery, end: int) -> int:
+    """After which position. Raises Refused for one that the log does not have yet: it is from another log."""
+    given = call.request.headers.get("Last-Event-ID", "").strip()
+    if given:
+        if not given.isascii() or not given.isdigit() or len(given) > 18:
+            fault = Fault("Last-Event-ID", "is not a log position")
+            raise Refused("invalid_parameter", "Last-Event-ID must be a log position.", [fault])
+        after = int(given)
+    else:
+        after = end if query.after is None else query.after
+    if after > end:
+        detail = f"The log is only at position {end}; the position that you have is of another log."
+        raise Refused("invalid_parameter", detail, [Fault("Last-Event-ID", "is beyond the log")], position=end)
+    return after
 
 
 async def _send(response: web.StreamResponse, frames: list[Frame]) -> None:
