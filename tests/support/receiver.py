@@ -1,11 +1,19 @@
 """A receiver of hooks that does as it is told: answers with given statuses, hangs, sends elsewhere."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -32,8 +40,9 @@ class Receiver:
     A number is a status, `hang` never answers (until the client goes), a mapping is `{"status": ..., **headers}`.
     """
 
-    def __init__(self, *answers: int | str | Mapping[str, Any]) -> None:
+    def __init__(self, *answers: int | str | Mapping[str, Any], tls: ssl.SSLContext | None = None) -> None:
         self.answers = list(answers)
+        self._tls = tls
         self.requests: list[Received] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -43,9 +52,9 @@ class Receiver:
         app.router.add_route("*", "/{tail:.*}", self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}/hooks"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}/hooks"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -63,3 +72,27 @@ class Receiver:
             return web.Response(status=answer["status"], headers=headers, text="as told")
         assert isinstance(answer, int)
         return web.Response(status=answer, text=f"told to answer {answer}" if answer != 204 else None)
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for 127.0.0.1 that nobody but itself vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=20_000))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "receiver.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context

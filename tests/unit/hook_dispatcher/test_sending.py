@@ -1,0 +1,133 @@
+"""Headers, classes of failure, alarms and lanes, and that a row of the table says what the fold says."""
+
+import pytest
+from aiohttp import ClientConnectionError, ClientConnectorError, ServerTimeoutError
+from aiohttp.client_reqrep import ConnectionKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.delivery import (
+    DeliveryAttempted,
+    DeliveryCreated,
+    DeliveryDied,
+    DeliveryFailed,
+    DeliveryResent,
+    DeliverySucceeded,
+)
+from contracts.plan_events import Event
+from contracts.registry import DECODERS
+from contracts.webhooks import key_of, signature
+from infra.addresses import Blocked
+from services.hook_dispatcher.adapters import Hook, headers, kind_of, retry_after
+from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
+from services.hook_dispatcher.views.delivery import fold_delivery
+from services.hook_dispatcher.views.hooks import Raised
+from services.hook_dispatcher.views.rows import advanced, due_row
+from tests.support.builders import PLAN, facts
+from tests.support.wait import eventually
+
+HOST = ConnectionKey("e.org", 443, True, True, None, None, None)
+
+
+def test_the_signature_is_that_of_the_schemes_own_example() -> None:
+    """Standard Webhooks 1.0.0, the example of its reference libraries."""
+    key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_not base64", "whsec_abc", "whsec_-_-_"])
+def test_a_secret_that_only_looks_like_the_schemes_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ValueError, match="base64") as refused:
+        key_of(secret)
+    assert secret == "whsec_" or secret not in str(refused.value)
+
+
+def test_without_a_key_there_is_no_signature_and_the_clear_secret_is_never_sent() -> None:
+    hook = Hook(delivery="d", raised="r", url="https://e.org", body=b"{}", sent_at=1)
+    assert "webhook-signature" not in headers(hook, "us")
+    assert not {name.lower() for name in headers(hook, "us")} & {"x-zadig-token", "authorization"}
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        *[("120", 120.0), ("0", 0.0), (None, None), ("", None), ("-1", None), ("1.5", None), ("soon", None)],
+        *[("²", None), ("9" * 40, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)],
+    ],
+)
+def test_retry_after_is_read_in_seconds_only(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TimeoutError(), "timeout"),
+        (ServerTimeoutError(), "timeout"),
+        (ClientConnectorError(HOST, ConnectionRefusedError(111, "refused")), "refused"),
+        (ClientConnectorError(HOST, Blocked(0, "no")), "blocked_address"),
+        (ClientConnectionError(), "connection"),
+        (ConnectionResetError(), "connection"),
+        (ValueError("x"), "other"),
+        (RuntimeError("x"), "other"),
+    ],
+)
+def test_each_failure_to_send_has_its_class(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind
+
+
+LIVES = st.lists(
+    st.sampled_from(
+        [
+            DeliveryAttempted(attempt=1, until=70),
+            DeliveryFailed(attempt=1, error="status", detail="no", status=500, next_at=90),
+            DeliveryFailed(attempt=1, error="timeout"),
+            DeliverySucceeded(attempt=1, status=204, latency_ms=3),
+            DeliveryDied(reason="x"),
+            DeliveryResent(),
+        ]
+    ),
+    max_size=8,
+)
+
+
+@given(LIVES)
+def test_the_row_of_a_delivery_says_what_its_fold_says(life: list[Event]) -> None:
+    created = DeliveryCreated(
+        plan=PLAN, event="all_job_done", round=2, endpoint="e" * 24, raised_by=7, size=2, sha256="0" * 64
+    )
+    own = facts(created, *life, stream="delivery-" + "d" * 24)
+    row = due_row("d" * 24, "e" * 24, Raised("all_job_done", 2), facts(DeliveryResent(), after=6)[0])
+    for fact in own:
+        row = advanced(row, DECODERS[fact.type](fact.payload), fact)
+    state = fold_delivery(own)
+    assert state is not None
+    assert (row.id, row.state, row.attempts, row.next_at) == (state.id, state.state, state.attempts, state.next_at)
+    assert (row.last_status, row.last_error, row.ended_at) == (state.last_status, state.last_error, state.ended_at)
+    assert (row.version, row.position, row.raised_by) == (state.version, state.position, state.created.raised_by)
+
+
+async def test_an_alarm_rings_once_at_its_newest_time_and_a_far_one_not_at_all() -> None:
+    rung: list[str] = []
+    alarms = Alarms(rung.append, farthest_seconds=60)
+    alarms.set("near", 30)
+    alarms.set("near", 0)
+    alarms.set("far", 61)
+    alarms.set("closed", 0.5)
+    await eventually(lambda: rung)
+    alarms.close()
+    assert rung == ["near"]
+
+
+def test_a_lane_takes_so_many_and_wakes_the_next_when_one_leaves() -> None:
+    rung: list[str] = []
+    lanes = Lanes(rung.append, width=2)
+    assert [lanes.enter("one", name) for name in ("a", "b", "c", "d", "c")] == [True, True, False, False, False]
+    assert lanes.enter("two", "e")
+    lanes.leave("one")
+    assert rung == ["c"]
+    assert lanes.enter("one", "c")
+    for _ in range(2):
+        lanes.leave("one")
+    assert rung == ["c", "d"]
