@@ -127,7 +127,7 @@ def _way_out(plan: Plan) -> Iterator[NextStep]:
     if plan.status in FINAL:
         yield NextStep(verb="copy", by=(), detail="It is over. Anybody may copy it into a new plan.")
         return
-    if plan.status != "planning":
+    if plan.status != "planning" and plan.drift is None:
         yield NextStep(verb="reopen", by=by, detail="Go back to planning.")
     if plan.status not in ENDED:
         yield NextStep(verb="cancel", by=by, detail="End it without success, with a reason.")
