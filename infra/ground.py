@@ -4,7 +4,7 @@ A background task never ends by itself; one that does ends the process, so that 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,12 @@ from infra.bus import Bus
 from infra.clock import Clock, SystemClock
 from infra.config import Settings
 from infra.eventlog import EventLog
+from infra.projection import Projection, Projector
+from infra.recent import RecentLog
 from infra.tail import Tail, Wake
+
+POLL_SECONDS = 0.5
+"""How often the log is looked at when no bell rings. The bell is the rule; this is for a NATS that is away."""
 
 
 class Ground:
@@ -20,6 +25,7 @@ class Ground:
 
     def __init__(self, log: EventLog, bus: Bus, clock: Clock) -> None:
         self.log = log
+        self.recent = RecentLog(log)
         self.bus = bus
         self.clock = clock
         self.wake = Wake()
@@ -29,7 +35,15 @@ class Ground:
 
     def tail(self) -> Tail:
         """A follower of the log that this service's doorbell wakes."""
-        return Tail(self.log, self.wake)
+        return Tail(self.recent, self.wake, POLL_SECONDS)
+
+    def project(self, projections: Iterable[Projection], gather_seconds: float = 0.0) -> None:
+        """Keep these projections at the end of the log until the service ends."""
+        for projection in projections:
+            projector = Projector(
+                self.recent, self.wake, projection, poll_seconds=POLL_SECONDS, gather_seconds=gather_seconds
+            )
+            self.run(projector.run(), f"projection {projection.name}")
 
     def run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Work that goes on until the service ends."""

@@ -67,14 +67,16 @@ class Projector:
         limit: int = 500,
         poll_seconds: float = 0.2,
         standby_seconds: float = 2.0,
+        gather_seconds: float = 0.0,
     ) -> None:
+        """`gather_seconds`: how long after a ring more facts are awaited, so that one transaction takes them all."""
         self._source = source
         self._projection = projection
         self._open_sql = load_sql("infra", "checkpoint_open")
         self._read_sql = load_sql("infra", "checkpoint_read")
         self._move_sql = load_sql("infra", "checkpoint_move")
         self._limit = limit
-        self._tail = Tail(source, wake, poll_seconds, limit=limit)
+        self._tail = Tail(source, wake, poll_seconds, limit=limit, gather_seconds=gather_seconds)
         self._standby_seconds = standby_seconds
         self.position: Position = 0
         self.standing_by = False

@@ -105,7 +105,9 @@ class Tail:
                 _refuse_hole(position, facts)
                 position = facts[-1].position
                 yield facts
-            elif await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
+                if len(facts) == self._limit:
+                    continue  # there may be more already; else the ring of what comes next is awaited
+            if await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
 
     async def _read(self, position: Position) -> list[Fact]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
-from infra.projection import Projection, Projector
+from infra.projection import Projection
 from services.audit.config import Settings
 from services.audit.projections import Record
 
@@ -19,7 +19,6 @@ def projections(log: EventLog) -> Sequence[Projection]:
 async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running audit service."""
     async with open_ground("audit", settings) as ground:
-        for projection in projections(ground.log):
-            ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
+        ground.project(projections(ground.log), gather_seconds=0.05)
         await ground.bus.start()
         yield ground

@@ -17,7 +17,7 @@ from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.postgres import load_sql
-from infra.projection import Projection, Projector
+from infra.projection import Projection
 from infra.reactor import Reactor, Swept
 from infra.requests import Handler, Requests
 from infra.tail import Tail
@@ -156,8 +156,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             timers = TimerLoop(ground.log.pool, "executor", ground.clock, executor.wake, wake=ground.wake)
             ground.run(executor.reactor.run(), "reactor of executor")
             ground.run(timers.run(), "timers of executor")
-            for projection in projections(ground.log):
-                ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
+            ground.project(projections(ground.log), gather_seconds=0.05)
             ground.bus.serve("executor", Requests("executor", executor.handlers))
             await ground.bus.start()
             yield ground

@@ -10,7 +10,7 @@ from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.keystore import KeyStore, master_key_of
-from infra.projection import Projection, Projector
+from infra.projection import Projection
 from infra.requests import Requests
 from infra.timers import TimerLoop
 from services.hook_dispatcher.adapters import Sender
@@ -64,8 +64,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
     gatekeeper = Gatekeeper(log, plans, clock)
     work = Work(log, ground.tail(), clock, gatekeeper, courier, concurrency=settings.hook_concurrency)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
-    for projection in projections(log):
-        ground.run(Projector(log, ground.wake, projection).run(), f"projection {projection.name}")
+    ground.project(projections(log), gather_seconds=0.05)
     ground.run(work.run(), "work of the hook dispatcher")
     ground.run(timers.run(), "timers of the hook dispatcher")
     ground.bus.serve(

@@ -10,7 +10,7 @@ from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
-from infra.projection import Projection, Projector
+from infra.projection import Projection
 from infra.requests import Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
@@ -36,8 +36,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
         }
-        for projection in projections(ground.log):
-            ground.run(Projector(ground.log, ground.wake, projection).run(), f"projection {projection.name}")
+        ground.project(projections(ground.log))
         ground.bus.serve("planner", Requests("planner", handlers))
         await ground.bus.start()
         yield ground

@@ -11,6 +11,7 @@ import nats
 from contracts import plan_events as e
 from contracts.registry import encode
 from infra.eventlog import Append, Draft, EventLog
+from infra.ids import random_id
 from tests.bench.floors import SUBJECT
 from tests.bench.rounds import Report, Run, Sample, callers, interleave
 from tests.bench.stage import Stage, floor
@@ -86,10 +87,9 @@ async def _answers(client: nats.NATS) -> None:
 
 def _appends(log: EventLog) -> Run:
     draft = (Draft(*encode(e.PlanCancelled(reason="x" * 280))),)
-    numbers = count()
 
     async def one(_caller: int) -> None:
-        key = f"bench-{id(log)}-{next(numbers)}"
+        key = random_id()
         await log.append(Append(f"plan-{key}", 0, "service:bench", key, bytes(32), draft, 1, "service:bench", "bench"))
 
     async def run(seconds: float) -> Sample:

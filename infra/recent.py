@@ -1,0 +1,70 @@
+"""The newest facts, read once for all followers of this process.
+
+A service has several followers (projections, a reactor, a feed) that stand at the same place and wake at the same moment.
+What is once in the log never changes, so what one of them has read may be given to the others; only what comes after it
+is asked for again, and those who ask for the same thing at the same time share the question.
+"""
+
+import asyncio
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from contracts.envelope import Fact, Position
+from infra.eventlog import EventLog
+
+if TYPE_CHECKING:
+    import asyncpg
+
+REMEMBERED_BYTES = 1 << 20
+
+
+class RecentLog:
+    """Reads like the log that it stands for; keeps the newest facts, at most `remembered_bytes` of payload."""
+
+    def __init__(self, log: EventLog, remembered_bytes: int = REMEMBERED_BYTES) -> None:
+        self._log = log
+        self._limit_bytes = remembered_bytes
+        self._facts: deque[Fact] = deque()
+        self._bytes = 0
+        self._asking: dict[tuple[Position, int], asyncio.Task[list[Fact]]] = {}
+
+    @property
+    def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """The log's reading connections."""
+        return self._log.pool
+
+    async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
+        """The next facts in order, at most `limit`; raises what `EventLog.read_after` raises."""
+        if self._facts and self._facts[0].position <= position + 1 <= self._facts[-1].position:
+            start = position + 1 - self._facts[0].position
+            return list(islice(self._facts, start, start + limit))
+        key = (position, limit)
+        if key not in self._asking:
+            task = asyncio.create_task(self._read(position, limit), name=f"read after {position}")
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._answered(key, done))
+        return await asyncio.shield(self._asking[key])
+
+    def _answered(self, key: tuple[Position, int], done: asyncio.Task[list[Fact]]) -> None:
+        del self._asking[key]
+        if not done.cancelled():
+            done.exception()  # whoever still waits gets it; if nobody does, nobody misses it
+
+    async def _read(self, position: Position, limit: int) -> list[Fact]:
+        facts = await self._log.read_after(position, limit)
+        if facts:
+            self._remember(facts)
+        return facts
+
+    def _remember(self, facts: list[Fact]) -> None:
+        """Keep these if they go on where the kept ones end; facts further on replace them, older ones are not kept."""
+        if self._facts and facts[0].position != self._facts[-1].position + 1:
+            if facts[-1].position <= self._facts[-1].position:
+                return
+            self._facts.clear()
+            self._bytes = 0
+        self._facts.extend(facts)
+        self._bytes += sum(len(fact.payload) for fact in facts)
+        while self._bytes > self._limit_bytes and len(self._facts) > 1:
+            self._bytes -= len(self._facts.popleft().payload)
