@@ -13,6 +13,7 @@ from typing import Any
 from services.cli.demo.cast import Cast, expect
 from services.cli.demo.content import SKIP_REASON
 from services.cli.demo.progress import Step
+from services.cli.problems import Problem
 
 HANDS = 8
 MOST_ATTEMPTS = 6
@@ -50,10 +51,19 @@ async def do_texts(cast: Cast, plan: Mapping[str, Any], step: Step) -> int:
             boxes += 1
         step.say(f"{boxes} boxes")
 
-    async with asyncio.TaskGroup() as group:
-        for item in todo:
-            group.create_task(do(item))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in todo:
+                group.create_task(do(item))
+    except* Problem as problems:
+        raise _first(problems) from None
     return boxes
+
+
+def _first(problems: BaseExceptionGroup[Problem]) -> Problem:
+    """One of the problems; the others are of the same kind."""
+    first = problems.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def skip(cast: Cast, item: str) -> None:
