@@ -1,12 +1,14 @@
 """`gonogo demo`: a real release from draft to success, in a process of its own, doubted from outside."""
 
+import asyncio
 import os
+import signal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.support.gonogo import ROOT, Ended, gonogo
+from tests.support.gonogo import ROOT, Ended, data_home, gonogo, start
 
 DATA = ROOT.parent / "shared" / "data" / "kubernetes-sig-release"
 
@@ -31,18 +33,15 @@ def outcome_of(ended: Ended) -> dict[str, object]:
     return document["outcome"]
 
 
-async def test_the_example_reaches_success_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    tmp_path.chmod(0o711)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o711)
-    ended = await gonogo("demo", "-o", "json", env={"TMPDIR": str(tmp_path)})
-    outcome = outcome_of(ended)
+async def test_the_example_reaches_success_and_leaves_nothing_behind() -> None:
+    async with data_home() as home:
+        outcome = outcome_of(await gonogo("demo", "-o", "json", env={"TMPDIR": str(home)}))
+        assert list(home.iterdir()) == []
+        assert left_behind(str(home)) == []
     assert outcome["hooks"] == 3
     assert outcome["boxes"] == 9 + 5
     assert outcome["skipped"] == "send-the-announcement-to-the-mailing-list-1"
     assert outcome["steps_run"] == {"pack": 1, "check": 2}
-    assert list(tmp_path.iterdir()) == []
-    assert left_behind(str(tmp_path)) == []
 
 
 async def test_the_record_is_printed_as_a_table_and_the_steps_on_stderr() -> None:
@@ -73,7 +72,11 @@ async def test_a_real_checklist_of_kubernetes_reaches_success(name: str, boxes: 
 async def test_a_checklist_without_boxes_is_refused_with_a_sentence_and_everything_is_stopped(tmp_path: Path) -> None:
     checklist = tmp_path / "empty.md"
     checklist.write_text("# Nothing to do\n\nReally.\n")
-    ended = await gonogo("demo", str(checklist))
+    async with data_home() as home:
+        ended = await gonogo("demo", str(checklist), env={"TMPDIR": str(home)})
+        assert left_behind(str(home)) == []
+        (kept,) = home.iterdir()
+        assert str(kept / "data" / "logs") in ended.err
     assert ended.code == 1
     assert ended.out == ""
     assert "checklist_without_boxes" in ended.err
@@ -83,3 +86,19 @@ async def test_a_checklist_without_boxes_is_refused_with_a_sentence_and_everythi
 async def test_a_checklist_that_is_not_there_starts_nothing() -> None:
     ended = await gonogo("demo", "/nowhere/list.md")
     assert (ended.code, ended.out, ended.err) == (2, "", "gonogo: There is no file /nowhere/list.md.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_quietly_with_130_and_leaves_nothing_behind(number: signal.Signals) -> None:
+    async with data_home() as home:
+        process = await start("demo", env={"TMPDIR": str(home)})
+        assert process.stderr is not None
+        while b"seals" not in await asyncio.wait_for(process.stderr.readline(), 60):
+            assert process.returncode is None
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 130
+        assert out == b""
+        assert b"Traceback" not in err
+        assert list(home.iterdir()) == []
+        assert left_behind(str(home)) == []

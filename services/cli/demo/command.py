@@ -15,7 +15,7 @@ from infra.errors import Misconfigured
 from infra.eventlog.verify import Verification
 from infra.supervise import GaveUp, System
 from services.cli.demo.progress import PrintedProgress, Progress
-from services.cli.demo.run import Outcome, run_demo
+from services.cli.demo.run import SYSTEM_SETTINGS, Outcome, run_demo
 from services.cli.exits import Exit
 from services.cli.options import READ, Reading
 from services.cli.output import NoticePrinter, Output
@@ -27,9 +27,6 @@ from services.cli.tokens import ready_tokens
 from services.cli.verify import verification
 
 T = TypeVar("T")
-
-LOOPBACK = {"GONOGO_HOOK_ALLOW": "127.0.0.0/8"}
-"""Hooks to loopback are refused, except here, where the outside world is played by this process."""
 
 
 def demo(checklist: Path | None = None, /, *, keep: bool = False, reading: Reading = READ) -> None:
@@ -48,13 +45,16 @@ def demo(checklist: Path | None = None, /, *, keep: bool = False, reading: Readi
     home = Path(tempfile.mkdtemp(prefix="gonogo-demo-"))
     home.chmod(0o711)  # as root, PostgreSQL runs as another account and must be able to pass through
     (home / "work").mkdir(mode=0o700)
-    failed = True
     try:
         outcome, found = asyncio.run(_play(home, checklist))
         _show(output, outcome, found)
-        failed = False
+    except asyncio.CancelledError:  # SIGTERM, drained as Ctrl-C is
+        raise KeyboardInterrupt from None
+    except Exception:
+        keep = True  # its logs say why
+        raise
     finally:
-        if keep or (failed and (home / "data" / "logs").exists()):
+        if keep:
             output.note(f"The folder is kept: {home} (logs in {home / 'data' / 'logs'}).")
         else:
             shutil.rmtree(home, ignore_errors=True)
@@ -65,7 +65,7 @@ async def _play(home: Path, checklist: Path | None) -> tuple[Outcome, Verificati
     progress = PrintedProgress(sys.stderr)
     starting = Starting(sys.stderr, quiet=True)
     data, work = home / "data", home / "work"
-    system = System(data, all_services(LOOPBACK), http_port=0, report=starting)
+    system = System(data, all_services(SYSTEM_SETTINGS), http_port=0, report=starting)
     try:
         with progress.step("PostgreSQL, NATS and seven services start") as step:
             await system.start()

@@ -27,6 +27,15 @@ EXAMPLE = Path(__file__).with_name("release-checklist.md")
 GATES = ("finish_planning", "start_execute", "all_job_done")
 
 
+SYSTEM_SETTINGS: Mapping[str, str] = {
+    "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
+    "GONOGO_HOOK_SCHEDULE_SECONDS": "0,1,1,2,2,5,5,10,10,30",
+    "GONOGO_LEASE_SECONDS": "5",
+}
+"""What a system is given so that this can run against it: the outside world is on loopback, where hooks are refused
+otherwise, and nobody has minutes to wait for the next try."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What was reached. `entries` is the operation record, oldest first."""
 
