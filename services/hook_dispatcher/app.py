@@ -61,7 +61,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         patience=settings.patience(),
         timeout_seconds=settings.hook_timeout_seconds,
     )
-    gatekeeper = Gatekeeper(log, plans, clock)
+    gatekeeper = Gatekeeper(log, plans, clock, ground.wake.set)
     work = Work(log, ground.tail(), clock, gatekeeper, courier, concurrency=settings.hook_concurrency)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
     ground.project(projections(log), gather_seconds=0.05)

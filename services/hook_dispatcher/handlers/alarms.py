@@ -52,6 +52,7 @@ class Lanes:
             self._waiting.setdefault(endpoint, OrderedDict())[stream] = None
             return False
         self._busy[endpoint] = self._busy.get(endpoint, 0) + 1
+        self._not_waiting(endpoint, stream)
         return True
 
     def leave(self, endpoint: str) -> None:
@@ -59,9 +60,19 @@ class Lanes:
         self._busy[endpoint] -= 1
         if not self._busy[endpoint]:
             del self._busy[endpoint]
+        self.pass_on(endpoint)
+
+    def pass_on(self, endpoint: str) -> None:
+        """Wake the next that waits, if there is room. Also for who was woken and has nothing to do: else a wake is lost."""
         waiting = self._waiting.get(endpoint)
-        if waiting:
-            stream, _ = waiting.popitem(last=False)
+        if waiting and self._busy.get(endpoint, 0) < self._width:
+            stream = next(iter(waiting))
+            self._not_waiting(endpoint, stream)
             self._wake(stream)
-        elif waiting is not None:
-            del self._waiting[endpoint]
+
+    def _not_waiting(self, endpoint: str, stream: str) -> None:
+        waiting = self._waiting.get(endpoint)
+        if waiting is not None:
+            waiting.pop(stream, None)
+            if not waiting:
+                del self._waiting[endpoint]

@@ -75,8 +75,10 @@ class Courier:
             now = self._clock.now()
             match next_step(delivery, now):
                 case "nothing":
+                    lanes.pass_on(delivery.created.endpoint)
                     return
                 case "wait":
+                    lanes.pass_on(delivery.created.endpoint)
                     alarms.set(stream, (delivery.next_at - now) / 1_000_000)
                     return
                 case "interrupted":

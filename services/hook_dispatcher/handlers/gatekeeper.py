@@ -19,19 +19,21 @@ from services.hook_dispatcher.handlers.commands import fresh_code
 
 SERVICE = "hook_dispatcher"
 _PACKAGE = "services.hook_dispatcher"
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.004, 1.0
+_ELSEWHERE_SECONDS = 0.1  # when it is another process that folds, nobody tells us that it has
 
 
 class Gatekeeper:
     """One look at a plan. Safe to do at any time, any number of times, by any number of processes."""
 
-    def __init__(self, log: EventLog, plans: Desk[Plan], clock: Clock) -> None:
+    def __init__(self, log: EventLog, plans: Desk[Plan], clock: Clock, ring: Callable[[], None]) -> None:
+        """`ring` says in this process that the log has grown."""
         self._log = log
         self._plans = plans
         self._clock = clock
+        self._ring = ring
         self._due = load_sql(_PACKAGE, "due_deliveries")
         self._folded = load_sql(_PACKAGE, "folded_to")
-        self._misses: dict[str, int] = {}
+        self._early: set[str] = set()
 
     async def look(self, stream: str, wake: Wake, alarms: Alarms) -> None:
         """Do what is due. Comes again soon where the projection does not yet know which hooks the plan raised."""
@@ -46,12 +48,17 @@ class Gatekeeper:
         elif gate := gates.expired_gate(plan, now):
             await self._do(plan, gate, "expire", lambda state: gates.expire(state, now))
         if await self._log.pool.fetchval(self._folded) < position:
-            misses = self._misses[stream] = self._misses.get(stream, -1) + 1
-            alarms.set(stream, min(_FIRST_PAUSE_SECONDS * 2**misses, _LONGEST_PAUSE_SECONDS))
+            self._early.add(stream)
+            alarms.set(stream, _ELSEWHERE_SECONDS)
             return
-        self._misses.pop(stream, None)
         for row in await self._log.pool.fetch(self._due, plan.id):
             wake(f"delivery-{row['id']}")
+
+    def folded(self, wake: Wake) -> None:
+        """The projection in this process has moved on: look again where we came too early."""
+        early, self._early = self._early, set()
+        for stream in early:
+            wake(stream)
 
     async def _do(
         self, plan: Plan, gate: GateName, what: str, decide: Callable[[Plan | None], Sequence[Event]]
@@ -64,4 +71,6 @@ class Gatekeeper:
         async def decided(state: Plan | None) -> Sequence[Event]:
             return decide(state)
 
-        return await self._plans.execute(request, stream, decided, cause=plan.position)
+        accepted = await self._plans.execute(request, stream, decided, cause=plan.position)
+        self._ring()
+        return accepted

@@ -45,6 +45,10 @@ class Work:
         """A timer of ours fell due: a gate's deadline."""
         self._reactor.due(stream)
 
+    def folded(self) -> None:
+        """The projection in this process has moved on."""
+        self._gatekeeper.folded(self._reactor.due)
+
     async def _look(self, stream: str) -> None:
         if category(stream) == "plan":
             await self._gatekeeper.look(stream, self._reactor.due, self._alarms)

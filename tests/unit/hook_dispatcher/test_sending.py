@@ -131,3 +131,20 @@ def test_a_lane_takes_so_many_and_wakes_the_next_when_one_leaves() -> None:
     for _ in range(2):
         lanes.leave("one")
     assert rung == ["c", "d"]
+
+
+def test_no_wake_is_lost_on_one_that_entered_by_itself_or_has_nothing_to_do() -> None:
+    rung: list[str] = []
+    lanes = Lanes(rung.append, width=1)
+    assert [lanes.enter("one", name) for name in ("a", "b", "c", "d")] == [True, False, False, False]
+    lanes.leave("one")
+    assert rung == ["b"]
+    assert lanes.enter("one", "c")  # something else woke it
+    lanes.leave("one")
+    assert rung == ["b", "d"]
+    assert lanes.enter("one", "d")
+    lanes.leave("one")
+    assert [lanes.enter("one", name) for name in ("x", "y", "z")] == [True, False, False]
+    lanes.leave("one")
+    lanes.pass_on("one")  # y has nothing to do
+    assert rung == ["b", "d", "y", "z"]
