@@ -116,12 +116,14 @@ class Output:
         self._print(table)
 
     def heading(self, text: str) -> None:
-        self._out.print()
-        self._out.print(Text(text, style="bold underline" if self._out.is_terminal else ""))
+        if self._out.is_terminal:
+            self._out.print(Text(f"\n{clean(text)}", style="bold underline"))
+        else:
+            self._out.file.write(f"\n{clean(text)}\n")
 
     def line(self, text: str) -> None:
         """One line of data, at once. Its spaces stay as they are."""
-        self._out.print(Text(clean(text, lines=True).replace("\n", " ")), soft_wrap=True)
+        self._out.file.write(clean(text, lines=True).replace("\n", " ") + "\n")
         self._out.file.flush()
 
     def raw(self, text: str) -> None:

@@ -228,3 +228,21 @@ async def test_a_token_file_that_cannot_be_read_is_named(shell: Shell, monkeypat
     code, _, err = await shell.run("me")
     assert code == 2
     assert "/nowhere/token" in err
+
+
+def test_a_reader_that_has_read_enough_is_no_fault() -> None:
+    command = [sys.executable, "-m", "services.cli", "completion", "bash"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+async def test_an_answer_that_nobody_expected_is_a_sentence_too(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {"something": "else"})
+    code, out, err = await shell.run("me")
+    assert (code, out) == (70, "")
+    assert err.startswith("gonogo: Unexpected: KeyError")
+    assert "Traceback" not in err
