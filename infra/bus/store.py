@@ -71,7 +71,9 @@ class Store:
         await self.client._send_command(b"".join(messages))
         await self.client._flush_pending()
         try:
-            await asyncio.wait_for(self._complete, self._timeout_seconds)
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes at the moment of the answer.
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._complete
         except TimeoutError:
             raise Unavailable("mirror") from None
         finally:

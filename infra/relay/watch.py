@@ -82,7 +82,8 @@ class LogWatch:
                 log.info("relay_leads")
                 self._leading.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), _ASK_SECONDS if leading else _PAUSE_SECONDS)
+                async with asyncio.timeout(_ASK_SECONDS if leading else _PAUSE_SECONDS):
+                    await lost.wait()
         raise ConnectionResetError("the listening connection ended")
 
     def _on_notice(self, *_: object) -> None:

@@ -6,7 +6,7 @@ Waiting is woken by the live feed and asks the gateway; the feed alone is not be
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
 from infra.config import Secret
@@ -108,10 +108,9 @@ class Cast:
             reason = fatal(plan) if fatal else _dead_end(plan)
             expect(not reason, f"Waiting for {what}: {reason}.")
             expect(loop.time() < deadline, f"Waiting for {what}: not in time; the plan is in {plan['status']}.")
-            try:
-                await asyncio.wait_for(self._grown.wait(), 0.5)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await self._grown.wait()
 
     async def until_fed(self, position: int) -> None:
         """Returns when the live feed has told everything up to this position."""
