@@ -68,6 +68,24 @@ class Desk(Generic[S]):
         self._keep(stream, state)
         return state
 
+    async def recall(self, stream: str) -> S | None:
+        """The remembered state, which `observe` keeps up; read where none is remembered. Enough to see what may be due."""
+        known = self._cache.get(stream)
+        return await self.read(stream) if known is None else known
+
+    def observe(self, facts: Iterable[Fact]) -> None:
+        """Move the remembered states on by facts that a follower of the log has just seen, so nobody need read them."""
+        news: dict[str, list[Fact]] = {}
+        for fact in facts:
+            known = self._cache.get(fact.stream)
+            if known is not None and fact.version > known.version:
+                news.setdefault(fact.stream, []).append(fact)
+        for stream, own in news.items():
+            if own[0].version == self._cache[stream].version + 1:
+                self._keep(stream, self._fold(own, self._cache[stream]))
+            else:
+                del self._cache[stream]  # it was remembered before the follower began
+
     async def execute(
         self,
         request: Request,
@@ -119,6 +137,7 @@ class Desk(Generic[S]):
                     self._advance(stream, state, outcome, request, events)
                     return _accepted(outcome)
                 case Seen():
+                    self._cache.pop(stream, None)  # decided on a state from before the first time
                     return _accepted(outcome, repeated=True)
                 case KeyReused():
                     raise _reused(request)

@@ -4,7 +4,7 @@ A background task never ends by itself; one that does ends the process, so that 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,11 +37,22 @@ class Ground:
         """A follower of the log that this service's doorbell wakes."""
         return Tail(self.recent, self.wake, POLL_SECONDS)
 
-    def project(self, projections: Iterable[Projection], gather_seconds: float = 0.0) -> None:
+    def project(
+        self,
+        projections: Iterable[Projection],
+        *,
+        gather_seconds: float = 0.0,
+        on_folded: Callable[[], None] | None = None,
+    ) -> None:
         """Keep these projections at the end of the log until the service ends."""
         for projection in projections:
             projector = Projector(
-                self.recent, self.wake, projection, poll_seconds=POLL_SECONDS, gather_seconds=gather_seconds
+                self.recent,
+                self.wake,
+                projection,
+                poll_seconds=POLL_SECONDS,
+                gather_seconds=gather_seconds,
+                on_folded=on_folded,
             )
             self.run(projector.run(), f"projection {projection.name}")
 

@@ -6,7 +6,7 @@ the first one has plainly stopped. A fact that cannot be folded stops the projec
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -68,8 +68,13 @@ class Projector:
         poll_seconds: float = 0.2,
         standby_seconds: float = 2.0,
         gather_seconds: float = 0.0,
+        on_folded: Callable[[], None] | None = None,
     ) -> None:
-        """`gather_seconds`: how long after a ring more facts are awaited, so that one transaction takes them all."""
+        """`gather_seconds`: how long after a ring more facts are awaited, so that one transaction takes them all.
+
+        `on_folded` is called after each transaction of this projector, for whoever has something to do about the new rows.
+        """
+        self._on_folded = on_folded
         self._source = source
         self._projection = projection
         self._open_sql = load_sql("infra", "checkpoint_open")
@@ -143,6 +148,8 @@ class Projector:
                 raise Superseded
             await self._projection.apply(conn, facts)
         self.position = last
+        if self._on_folded is not None:
+            self._on_folded()
 
     async def _stand_by(self) -> None:
         """Return when the checkpoint has stood still behind the log for a while: its owner is gone."""

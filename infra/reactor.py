@@ -54,7 +54,10 @@ class Reactor:
         sweep_seconds: float = 30.0,
         concurrency: int = 16,
         grace_seconds: float = 5.0,
+        observe: Callable[[list[Fact]], None] | None = None,
     ) -> None:
+        """`observe` sees all facts, in order, before any stream is looked at because of them."""
+        self._observe = observe
         self._name = name
         self._tail = tail
         self._react = react
@@ -92,6 +95,8 @@ class Reactor:
 
     async def _follow(self) -> None:
         async for facts in self._tail.after(self.position):
+            if self._observe is not None:
+                self._observe(facts)
             for stream in {stream: None for fact in facts if (stream := self._wanted(fact))}:
                 self.due(stream)
             self.position = facts[-1].position

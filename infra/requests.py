@@ -10,6 +10,7 @@ import structlog
 from contracts.commands import Accepted, Actor, AnyCommand, Denied, Failed, Reply, Request
 from contracts.refusals import Refused
 from infra.errors import Unavailable
+from infra.eventlog.errors import TooLarge
 from infra.tail import database_away
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,8 @@ class Requests:
             return await handler(request)
         except Refused as refused:
             return Denied(refused.code, refused.detail, refused.faults, refused.facts)
+        except TooLarge as large:
+            return Denied("body_too_large", f"What is to be stored is larger than one event may be: {large}.")
         except Unavailable as unavailable:
             return Failed(str(unavailable), unavailable.retry_after_seconds)
         except Exception as error:

@@ -51,6 +51,8 @@ create table view.record_stream (
     plan text not null
 );
 
+create index record_stream_of_plan on view.record_stream (plan);
+
 create schema planner;
 create sequence planner.plan_index;
 grant usage on schema planner to gonogo_planner;

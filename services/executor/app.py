@@ -79,9 +79,10 @@ class Executor:
         workflows: Desk[Workflow] = Desk(log, fold_workflow)
         shelf = Shelf(workflows)
         self._requests = http.Requests(blobs)
-        scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
+        self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
-        self.reactor = Reactor("executor", tail, self._look, _wanted, self._sweep)
+        self._desks = (plans, runs)
+        self.reactor = Reactor("executor", tail, self._look, _wanted, self._sweep, observe=self._observe)
         self.runs = Runs(
             runs,
             plans,
@@ -109,7 +110,12 @@ class Executor:
         try:
             await self.runs.drain(max(patience, 0))
         finally:
+            await self._scripts.close()
             await self._requests.close()
+
+    def _observe(self, facts: list[Fact]) -> None:
+        for desk in self._desks:
+            desk.observe(facts)
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "run":

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _FIRST_LOOK_SECONDS = 0.005
 _LONGEST_LOOK_SECONDS = 0.2
 _PIECE_BYTES = 256 * 1024
+_FAREWELL_SECONDS = 1.0
 _PIECES_PER_LOOK = 64
 
 
@@ -88,6 +89,16 @@ class Scripts:
             if await asyncio.to_thread(folder.forbid):
                 return f"the process could not be started: {_reason(error)}"
         return ""
+
+    async def close(self) -> None:
+        """Wait for wrappers that have said their last word and are just about to end. Others live on without us."""
+        await asyncio.to_thread(self._wait_for_children)
+
+    def _wait_for_children(self) -> None:
+        for child in self._children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_FAREWELL_SECONDS)
+        self._reap()
 
     def _reap(self) -> None:
         """Ask after ended children, so that none stays a zombie. Those that another executor follows go on."""

@@ -48,14 +48,12 @@ class Plans:
 
     async def look(self, stream: str) -> None:
         """Do what is due in this plan now, until nothing is."""
-        while await self._step(stream):
+        while (plan := await self._plans.recall(stream)) is not None and await self._step(plan):
             pass
-        await self._runs_of(stream)
+        if plan is not None:
+            await self._runs_of(plan)
 
-    async def _step(self, stream: str) -> bool:
-        plan = await self._plans.read(stream)
-        if plan is None:
-            return False
+    async def _step(self, plan: Plan) -> bool:
         at = self._clock.now()
         workflows = await self._shelf.sealed(plan) if walk.needs_workflows(plan, at) else {}
         if not walk.due(plan, at, workflows):
@@ -81,16 +79,13 @@ class Plans:
         if events and not accepted.repeated:
             log.info("plan_moved", plan=plan.id, events=events, version=accepted.version)
 
-    async def _runs_of(self, stream: str) -> None:
+    async def _runs_of(self, plan: Plan) -> None:
         """Every attempt without an end has its run; every run that has ended is told to the plan."""
-        plan = await self._plans.read(stream)
-        if plan is None:
-            return
         for item, state in list(plan.items.items()):
             attempt = state.running
             if attempt is None or not attempt.run:
                 continue
-            run = await self._runs.read(run_stream(attempt.run))
+            run = await self._runs.recall(run_stream(attempt.run))
             if run is None:
                 await self._create(plan, item, attempt)
             elif run.outcome is not None:

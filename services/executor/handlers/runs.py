@@ -68,7 +68,7 @@ class Runs:
 
     async def look(self, stream: str) -> None:
         """See what this run needs: an order to stop, a driver, its plan told, or to be looked at again later."""
-        run = await self._runs.read(stream)
+        run = await self._runs.recall(stream)
         if run is None:
             return
         if run.outcome is not None:
@@ -77,16 +77,18 @@ class Runs:
         run = await self._cancel_if_unwanted(stream, run)
         if stream in self._driving:
             task, stop = self._driving[stream]
-            if run.owner not in ("", self._owner):
-                task.cancel()
+            if isinstance(self._move(run), rules.Wait):
+                task.cancel()  # another has it; one who is gone has nothing, and our driver is about to claim it
             elif run.cancel_reason is not None:
                 stop.ask("cancelled")
             return
         self._consider(stream, run)
 
+    def _move(self, run: Run) -> rules.Move:
+        return rules.next_move(run, self._owner, self._clock.now(), owner_gone=is_gone(run.owner))
+
     def _consider(self, stream: str, run: Run) -> None:
-        move = rules.next_move(run, self._owner, self._clock.now(), owner_gone=is_gone(run.owner))
-        match move:
+        match self._move(run):
             case rules.Rest():
                 return
             case rules.Wait(until=until):
@@ -99,13 +101,25 @@ class Runs:
             case _:
                 stop = Stop()
                 task = asyncio.create_task(self._drive(stream, stop), name=f"driver of {stream}")
+                task.add_done_callback(lambda _: self._driven(stream))
                 self._driving[stream] = (task, stop)
+
+    def _driven(self, stream: str) -> None:
+        """Also where the driver was stopped before it began, which no `finally` of its own would see."""
+        self._driving.pop(stream, None)
+        self._due(stream)
+        while self._waiting:
+            self._due(self._waiting.pop())
 
     async def _cancel_if_unwanted(self, stream: str, run: Run) -> Run:
         """The plan may have been reopened, cancelled or timed out; nobody else tells the run."""
-        plan = await self._plans.read(f"plan-{run.created.plan}")
-        reason = rules.unwanted(plan, run.created.item, run.created.attempt)
+        stream_of_plan = f"plan-{run.created.plan}"
+        reason = rules.unwanted(await self._plans.recall(stream_of_plan), run.created.item, run.created.attempt)
         if reason is None or run.cancel_reason is not None:
+            return run
+        plan = await self._plans.read(stream_of_plan)  # what is remembered may suspect, only the log may convict
+        reason = rules.unwanted(plan, run.created.item, run.created.attempt)
+        if reason is None:
             return run
         request = self._request(run, "cancel")
 
@@ -117,25 +131,19 @@ class Runs:
 
     async def _drive(self, stream: str, stop: Stop) -> None:
         pause, longest = _TROUBLE_SECONDS
-        try:
-            while True:
-                try:
-                    await self._drive_to_end(stream, stop)
-                    return
-                except Fenced:
-                    log.info("run_let_go", run=stream)
-                    return
-                except Exception as error:
-                    _tell(stream, error)
-                if self._closing:
-                    return
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, longest)
-        finally:
-            self._driving.pop(stream, None)
-            self._due(stream)
-            while self._waiting:
-                self._due(self._waiting.pop())
+        while True:
+            try:
+                await self._drive_to_end(stream, stop)
+                return
+            except Fenced:
+                log.info("run_let_go", run=stream)
+                return
+            except Exception as error:
+                _tell(stream, error)
+            if self._closing:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
 
     async def drain(self, patience_seconds: float) -> None:
         """Take nothing new. Steps that run get this long to end; then they are ended, by their effect class.
@@ -165,8 +173,7 @@ class Runs:
                 run = await self._runs.read(stream)
                 assert run is not None
                 run = await self._cancel_if_unwanted(stream, run)
-                move = rules.next_move(run, self._owner, self._clock.now(), owner_gone=is_gone(run.owner))
-                match move:
+                match move := self._move(run):
                     case rules.Rest():
                         return
                     case rules.Wait():
