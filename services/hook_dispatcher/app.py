@@ -61,10 +61,19 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         patience=settings.patience(),
         timeout_seconds=settings.hook_timeout_seconds,
     )
-    gatekeeper = Gatekeeper(log, plans, clock, ground.wake.set)
-    work = Work(log, ground.tail(), clock, gatekeeper, courier, concurrency=settings.hook_concurrency)
+    gatekeeper = Gatekeeper(plans, clock, ground.wake.set)
+    work = Work(
+        log,
+        ground.tail(),
+        clock,
+        gatekeeper,
+        courier,
+        concurrency=settings.hook_concurrency,
+        observe=plans.observe,
+    )
+    hooks = Hooks(log.read_stream)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
-    ground.project(projections(log), gather_seconds=0.05)
+    ground.project((hooks,), gather_seconds=0.01, on_folded=lambda: work.raised(hooks.raised))
     ground.run(work.run(), "work of the hook dispatcher")
     ground.run(timers.run(), "timers of the hook dispatcher")
     ground.bus.serve(

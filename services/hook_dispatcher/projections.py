@@ -44,6 +44,8 @@ class Hooks:
         self._read_deliveries = load_sql(_PACKAGE, "read_deliveries")
         self._put_endpoints = load_sql(_PACKAGE, "put_endpoints")
         self._put_deliveries = load_sql(_PACKAGE, "put_deliveries")
+        self.raised: list[str] = []
+        """The streams of the deliveries that the last facts made due, for whoever brings them once this is committed."""
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Fold in the order of the log, since an endpoint wants a hook or not at the moment when it is raised."""
@@ -68,6 +70,7 @@ class Hooks:
                 case "delivery":
                     changes.delivery(fact)
         await self._put(conn, changes)
+        self.raised = [f"delivery-{one}" for one in changes.raised]
 
     async def _put(self, conn: "Connection", changes: "_Changes") -> None:
         if changes.put_endpoints:
@@ -86,6 +89,7 @@ class _Changes:
         self.deliveries: dict[str, DeliveryRow] = {}
         self.put_endpoints: set[str] = set()
         self.put_deliveries: set[str] = set()
+        self.raised: list[str] = []
 
     def plan(self, fact: Fact, gates: Gates) -> None:
         raised = raised_by(fact, gates)
@@ -93,7 +97,9 @@ class _Changes:
             return
         for endpoint in self.endpoints.values():
             if endpoint.wants(raised):
-                self._keep(due_row(delivery_id(endpoint.id, fact.position), endpoint.id, raised, fact))
+                row = due_row(delivery_id(endpoint.id, fact.position), endpoint.id, raised, fact)
+                self._keep(row)
+                self.raised.append(row.id)
 
     def endpoint(self, fact: Fact) -> None:
         event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None

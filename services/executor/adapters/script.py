@@ -83,12 +83,16 @@ class Scripts:
         step = job.step
         assert isinstance(step, ScriptStep)
         try:
-            self._children.append(await asyncio.to_thread(folder.spawn, step.script, _environment(job, step)))
+            await asyncio.to_thread(self._spawn, folder, step.script, _environment(job, step))
         except (OSError, ValueError) as error:
             log.warning("step_not_started", run=job.run, step=step.name, error=repr(error))
             if await asyncio.to_thread(folder.forbid):
                 return f"the process could not be started: {_reason(error)}"
         return ""
+
+    def _spawn(self, folder: StepFolder, script: str, environment: Mapping[str, str]) -> None:
+        """In a thread, which goes on where its driver is cancelled: the child must be known whoever waits for it."""
+        self._children.append(folder.spawn(script, environment))
 
     async def close(self) -> None:
         """Wait for wrappers that have said their last word and are just about to end. Others live on without us."""

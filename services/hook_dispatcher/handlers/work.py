@@ -1,5 +1,7 @@
 """What wakes the dispatcher, and who looks then: the gatekeeper at plans, the courier at deliveries."""
 
+from collections.abc import Callable, Iterable
+
 from contracts.envelope import Fact, category
 from infra.clock import Clock
 from infra.eventlog import EventLog
@@ -9,12 +11,11 @@ from infra.tail import Tail
 from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
 from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
-from services.hook_dispatcher.views.hooks import RAISING
 
-PLAN_FACTS = RAISING | {"plan.start_requested.v1", "plan.items_settled.v1"}
+PLAN_FACTS = {"plan.start_requested.v1", "plan.items_settled.v1", "plan.sealed.v1"}
 DELIVERY_FACTS = frozenset({"delivery.created.v1", "delivery.failed.v1", "delivery.resent.v1"})
 
-_SWEEP_SECONDS = 30.0
+_SWEEP_SECONDS = 10.0
 _HORIZON_SECONDS = 2 * _SWEEP_SECONDS
 
 
@@ -22,7 +23,15 @@ class Work:
     """The dispatcher's own work. `run` until cancelled; `due` has a stream looked at."""
 
     def __init__(
-        self, log: EventLog, tail: Tail, clock: Clock, gatekeeper: Gatekeeper, courier: Courier, *, concurrency: int
+        self,
+        log: EventLog,
+        tail: Tail,
+        clock: Clock,
+        gatekeeper: Gatekeeper,
+        courier: Courier,
+        *,
+        concurrency: int,
+        observe: Callable[[list[Fact]], None],
     ) -> None:
         self._log = log
         self._clock = clock
@@ -30,7 +39,14 @@ class Work:
         self._courier = courier
         self._open_work = load_sql("services.hook_dispatcher", "open_work")
         self._reactor = Reactor(
-            SERVICE, tail, self._look, wanted, self._sweep, sweep_seconds=_SWEEP_SECONDS, concurrency=concurrency
+            SERVICE,
+            tail,
+            self._look,
+            wanted,
+            self._sweep,
+            sweep_seconds=_SWEEP_SECONDS,
+            concurrency=concurrency,
+            observe=observe,
         )
         self._alarms = Alarms(self._reactor.due, farthest_seconds=_HORIZON_SECONDS)
         self._lanes = Lanes(self._reactor.due)
@@ -45,13 +61,14 @@ class Work:
         """A timer of ours fell due: a gate's deadline."""
         self._reactor.due(stream)
 
-    def folded(self) -> None:
-        """The projection in this process has moved on."""
-        self._gatekeeper.folded(self._reactor.due)
+    def raised(self, streams: Iterable[str]) -> None:
+        """The projection of this process found these deliveries due."""
+        for stream in streams:
+            self._reactor.due(stream)
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "plan":
-            await self._gatekeeper.look(stream, self._reactor.due, self._alarms)
+            await self._gatekeeper.look(stream)
         else:
             await self._courier.look(stream, self._alarms, self._lanes)
 
