@@ -9,8 +9,9 @@ import pytest
 from infra.config import Row, Settings, describe
 from services.approval.config import Settings as Approval
 from services.audit.config import Settings as Audit
+from services.cli.settings import ClientSettings as Cli
 from services.executor.config import Settings as Executor
-from services.gateway.config import Settings as Gateway
+from services.gateway.config import GatewaySettings as Gateway
 from services.hook_dispatcher.config import Settings as HookDispatcher
 from services.planner.config import Settings as Planner
 from services.relay.config import Settings as Relay
@@ -25,6 +26,7 @@ SERVICES = {
     "audit": Audit,
     "gateway": Gateway,
     "relay": Relay,
+    "cli": Cli,
 }
 
 
@@ -37,7 +39,7 @@ def settings_table() -> str:
     common = set(describe(Settings))
     lines = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
     for row, services in read_by.items():
-        who = "all" if row in common else ", ".join(services)
+        who = "all services" if row in common else ", ".join(services)
         lines.append(f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {who} | {row.description} |")
     return "\n".join(lines)
 

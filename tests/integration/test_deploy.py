@@ -12,7 +12,7 @@ from infra.deploy.provision import main, make_administrator, make_secrets, migra
 from infra.embedded.secrets import SERVICES
 from infra.identity import Identities
 from services.executor.config import Settings as ExecutorSettings
-from services.gateway.config import Settings as GatewaySettings
+from services.gateway.config import GatewaySettings
 from services.hook_dispatcher.config import Settings as HookSettings
 from tests.support.servers import Postgres
 
