@@ -67,6 +67,22 @@ class DataFolder:
         os.close(self._lock)
 
 
+def holder_of(path: Path) -> int | None:
+    """The process that has this folder open now; None when nobody has. It takes nothing and changes nothing."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _make(path: Path, account: Account | None) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     strangers = [entry for entry in os.listdir(path) if entry != "lock"]

@@ -81,6 +81,7 @@ ALONE: tuple[Verb, ...] = (
 )
 SYSTEM: tuple[Verb, ...] = (
     ("up", "up:up", "Starts the whole system here, with its own servers."),
+    ("down", "down:down", "Stops a system that runs on a data folder."),
     ("demo", "demo.command:demo", "Takes a real release through a system of its own."),
     ("verify", "verify:verify", "Checks the whole log: no gap, every hash."),
     ("rebuild", "rebuild:rebuild", "Drops and rebuilds what is derived from the log."),

@@ -204,3 +204,15 @@ async def test_a_second_start_finds_the_data_and_shows_the_same_tokens_and_verif
         async with up(home / "data") as second:
             assert second.tokens == first.tokens
             assert (await ask(second, "plan", "show", made.out.strip())).code == 0
+
+
+async def test_down_stops_a_system_that_runs_elsewhere_and_finds_nothing_the_second_time() -> None:
+    async with data_home() as home, up(home / "data") as running:
+        pids = running.process.pid
+        stopped = await gonogo("down", "--data", str(running.data))
+        assert stopped.code == 0, stopped.err
+        assert f"asked process {pids}" in stopped.err
+        assert await asyncio.wait_for(running.process.wait(), 60) == 0
+        again = await gonogo("down", "--data", str(running.data))
+        assert (again.code, again.out) == (0, "")
+        assert "nothing runs" in again.err
