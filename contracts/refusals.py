@@ -3,7 +3,7 @@
 Codes are snake case, stable, never reused. `STATUS` maps each to the HTTP status that the gateway answers with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,6 +14,11 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     detail: str
     code: str = "invalid"
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """A path as JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 STATUS: dict[str, int] = {

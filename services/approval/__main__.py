@@ -1,8 +1,12 @@
 """`python -m services.approval`"""
 
-from infra.process import run_service
-from services.approval.app import build
-from services.approval.config import Settings
+from infra.lean import without
+
+without("rich", "aiohttp")
+
+from infra.process import run_service  # noqa: E402
+from services.approval.app import build  # noqa: E402
+from services.approval.config import Settings  # noqa: E402
 
 if __name__ == "__main__":
     run_service("approval", Settings, build)

@@ -1,8 +1,12 @@
 """`python -m services.audit`; with `--rebuild` it folds its projections again and ends."""
 
-from infra.rebuild import run_or_rebuild
-from services.audit.app import build, projections
-from services.audit.config import Settings
+from infra.lean import without
+
+without("rich", "aiohttp")
+
+from infra.rebuild import run_or_rebuild  # noqa: E402
+from services.audit.app import build, projections  # noqa: E402
+from services.audit.config import Settings  # noqa: E402
 
 if __name__ == "__main__":
     run_or_rebuild("audit", Settings, build, projections)

@@ -1,8 +1,12 @@
 """`python -m services.executor [--rebuild]`"""
 
-from infra.rebuild import run_or_rebuild
-from services.executor.app import build, projections
-from services.executor.config import Settings
+from infra.lean import without
+
+without("rich")
+
+from infra.rebuild import run_or_rebuild  # noqa: E402
+from services.executor.app import build, projections  # noqa: E402
+from services.executor.config import Settings  # noqa: E402
 
 if __name__ == "__main__":
     run_or_rebuild("executor", Settings, build, projections)

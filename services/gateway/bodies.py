@@ -6,13 +6,12 @@ the limit is not read to its end.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
 
 import msgspec
 from aiohttp import web
 
-from contracts.refusals import Fault, Refused
-from services.gateway.faults import Faults, pointer
+from contracts.refusals import Fault, Refused, pointer
 
 LARGEST_BODY_BYTES = 1 << 20
 _BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -20,6 +19,9 @@ _WHERE = re.compile(r" - at `(key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _ETAG = re.compile(r'"(\d{1,9})"')
+
+if TYPE_CHECKING:
+    from services.gateway.faults import Faults
 
 T = TypeVar("T")
 
@@ -59,7 +61,8 @@ class Body(Generic[T]):
     def __init__(self, wanted: Any, *, optional: bool = False) -> None:
         """`optional`: no body at all is read as `{}`."""
         self._decode = msgspec.json.Decoder(wanted).decode
-        self._faults = Faults(wanted)
+        self._wanted = wanted
+        self._faults: Faults | None = None
         self._optional = optional
 
     def read(self, body: bytes) -> T:
@@ -77,6 +80,11 @@ class Body(Generic[T]):
     def _refusal(self, body: bytes, error: Exception) -> Refused:
         value = untyped(body)
         _refuse_nul(value)
+        if self._faults is None:
+            # Here, so that a gateway to which nobody sends a wrong body does not carry the validator's 5 MB.
+            from services.gateway.faults import Faults
+
+            self._faults = Faults(self._wanted)
         faults = self._faults.of(value) or (_own_fault(error),)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         return Refused("invalid_body", f"The body has {count}.", faults)

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from contracts.refusals import Fault
+from contracts.refusals import Fault, pointer
 
 MOST_FAULTS = 100
 _Kind = jsonschema_rs.ValidationErrorKind
@@ -36,11 +36,6 @@ class Faults:
             if len(found) >= MOST_FAULTS:
                 break
         return tuple(found.values())
-
-
-def pointer(path: Iterable[str | int]) -> str:
-    """A path as JSON pointer."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def _no_reference(uri: str) -> Any:

@@ -1,8 +1,12 @@
 """`python -m services.relay`."""
 
-from infra.process import run_service
-from services.relay.app import build
-from services.relay.config import Settings
+from infra.lean import without
+
+without("rich", "aiohttp")
+
+from infra.process import run_service  # noqa: E402
+from services.relay.app import build  # noqa: E402
+from services.relay.config import Settings  # noqa: E402
 
 if __name__ == "__main__":
     run_service("relay", Settings, build)

@@ -104,9 +104,14 @@ class StepFolder:
 
     @property
     def alive(self) -> bool:
-        """The process that claimed the start lives."""
+        """The process that claimed the start lives and has not told its end.
+
+        The lock alone would not do: a starter that was stopped before it let go of it holds it as well.
+        """
         started = self.started
-        return started is not None and started.pid > 0 and _held(self.path / f"lock.{started.token}")
+        if started is None or started.pid == 0 or self.exit_code is not None:
+            return False
+        return _held(self.path / f"lock.{started.token}")
 
     @property
     def exit_code(self) -> int | None:

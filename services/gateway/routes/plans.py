@@ -11,7 +11,6 @@ from contracts.refusals import Fault, Refused
 from contracts.values import Changes, Content
 from infra.ids import derived_id
 from services.gateway.bodies import Body, Query, read_bytes
-from services.gateway.checklist import parse_checklist
 from services.gateway.names import plan_of, section_of
 from services.gateway.orders import Orders, done, order_of
 from services.gateway.route import Call, Route
@@ -79,6 +78,8 @@ class Making:
         return _created(await self._orders.send(call, order, command), plan)
 
     async def import_checklist(self, call: Call) -> web.StreamResponse:
+        from services.gateway.checklist import parse_checklist  # its Markdown library weighs 3 MB
+
         body = await read_bytes(call.request, "text/markdown")
         order = order_of(call, body)
         query = self._import.read(call.request)
