@@ -15,6 +15,7 @@ from infra.bus.mirror import PIPELINE, Mirror, MirrorChanged
 from infra.clock import Clock, SystemClock
 from infra.errors import Unavailable
 from infra.eventlog import Head
+from infra.relay.bell import Bell
 from infra.relay.metrics import RelayMetrics
 from infra.tail import Readable, Wake, database_away
 
@@ -57,6 +58,7 @@ class Relay:
         self._source = source
         self._mirror = mirror
         self._wake = wake
+        self._bell = Bell(mirror.wake)
         self._leading = leading
         self._metrics = metrics or RelayMetrics()
         self._clock = clock or SystemClock()
@@ -71,6 +73,12 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled. Raises Corrupt for a log that breaks its promise; everything else is tried again."""
+        try:
+            await self._run()
+        finally:
+            await self._bell.close()
+
+    async def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             before = self.position
@@ -158,14 +166,14 @@ class Relay:
             if loop.time() >= check_at:
                 await self._check()
                 check_at = loop.time() + self._check_seconds
-            if not facts and await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
+            if len(facts) < _READ and await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
             facts = following
 
     async def _publish(self, facts: list[Fact]) -> list[Fact]:
         """Publish these. When they were a full reading, more is waiting: read it meanwhile, and return it."""
         newest = facts[-1]
-        await self._mirror.wake(newest.position)
+        await self._bell.ring(newest.position)
         if len(facts) < _READ:
             await self._mirror.publish(facts, self._epoch)
             following: list[Fact] = []
