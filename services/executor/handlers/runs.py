@@ -235,15 +235,30 @@ class Runs:
         await self._append(stream, run, f"release:{now}", RunClaimed(owner=self._owner, until=now))
 
     async def _append(self, stream: str, run: Run, what: str, event: Event) -> Run:
-        """Append while we are the owner. Raises Fenced when we are not, whatever we believed."""
+        """Append while we are the owner. Raises Fenced when we are not, whatever we believed.
+
+        A log that is away is waited for here: what we know of a step, that it ended so or was not begun, nobody else
+        could find out again.
+        """
 
         async def decide(now: Run | None) -> Sequence[Event]:
             if now is None or now.owner != self._owner or now.outcome is not None:
                 raise Fenced
             return (event,)
 
-        await self._runs.execute(self._request(run, what), stream, decide, cause=run.position)
-        return await self._own(stream)
+        # The same key each time: of an append whose outcome we do not know the next try says what became of it.
+        request = self._request(run, what)
+        pause, longest = _TROUBLE_SECONDS
+        while True:
+            try:
+                await self._runs.execute(request, stream, decide, cause=run.position)
+                return await self._own(stream)
+            except Exception as error:
+                if isinstance(error, Fenced) or self._closing:
+                    raise
+                _tell(stream, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
 
     async def _own(self, stream: str) -> Run:
         run = await self._runs.read(stream)
