@@ -1,6 +1,7 @@
 """The folder of a step's attempt: started once by whoever comes first, however many try, and found again."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -51,6 +52,28 @@ async def test_what_has_started_cannot_be_forbidden(folder: StepFolder) -> None:
     folder.signal_group(signal.SIGTERM)
     await _ended(folder, child)
     assert folder.exit_code == 128 + signal.SIGTERM
+
+
+async def test_an_end_is_known_although_its_starter_was_stopped_before_it_let_go_of_the_lock(
+    folder: StepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    def lock_and_keep(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        if operation == fcntl.LOCK_EX:
+            kept.append(os.dup(descriptor))
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", lock_and_keep)
+    child = await asyncio.to_thread(folder.spawn, "exit 3", ENV)
+    try:
+        await _ended(folder, child)
+        assert folder.exit_code == 3
+        assert folder.starting  # somebody still holds the lock
+    finally:
+        for descriptor in kept:
+            os.close(descriptor)
 
 
 async def test_what_a_killed_wrapper_left_behind_is_found_and_ended(folder: StepFolder, tmp_path: Path) -> None:
