@@ -19,6 +19,9 @@ from infra.tail import Tail, Wake
 POLL_SECONDS = 0.5
 """How often the log is looked at when no bell rings. The bell is the rule; this is for a NATS that is away."""
 
+GATHER_SECONDS = 0.01
+"""How long after a ring a reactor waits for more: later by that, and much cheaper when a lot happens."""
+
 
 class Ground:
     """The open ground of one service. Has what `infra.process` asks of a service: `ready()` and `failed`."""
@@ -35,7 +38,7 @@ class Ground:
 
     def tail(self) -> Tail:
         """A follower of the log that this service's doorbell wakes."""
-        return Tail(self.recent, self.wake, POLL_SECONDS)
+        return Tail(self.recent, self.wake, POLL_SECONDS, gather_seconds=GATHER_SECONDS)
 
     def project(
         self,

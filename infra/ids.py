@@ -1,12 +1,14 @@
 """Ids. Random where nobody asked for one, derived where a repetition must find the first."""
 
 import hashlib
-import secrets
+import random
+
+_random = random.Random()  # noqa: S311 - seeded by the system; ids are unique, not secret, and made several per request
 
 
-def random_id() -> str:
-    """24 lower-case hex digits, like the plan ids of the seed's sample."""
-    return secrets.token_hex(12)
+def random_id(digits: int = 24) -> str:
+    """Lower-case hex digits, 24 like the plan ids of the seed's sample. Unique, and no secret: a token is made elsewhere."""
+    return f"{_random.getrandbits(4 * digits):0{digits}x}"
 
 
 def derived_id(*parts: str, digits: int = 24) -> str:

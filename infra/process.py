@@ -5,6 +5,7 @@ one line of log), 2 when a setting is wrong (said in one sentence on stderr).
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -149,6 +150,7 @@ class Process:
         try:
             async with asyncio.timeout(None) as limit, self._build() as service:
                 self._service, self._obstacle = service, None
+                _settle()
                 log.info("service_started")
                 try:
                     await self._until_end(service)
@@ -198,6 +200,16 @@ class Process:
 def _end_now(code: int) -> None:
     log.warning("drain_never_ended")
     os._exit(code)
+
+
+def _settle() -> None:
+    """What is loaded by now stays for life: have the collector neither look at it again nor look as often as by default.
+
+    Our values are structs that can hold no cycles, so what it would find is little, and looking took a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _is_away(error: BaseException) -> bool:

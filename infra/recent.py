@@ -16,17 +16,15 @@ from infra.eventlog import EventLog
 if TYPE_CHECKING:
     import asyncpg
 
-REMEMBERED_BYTES = 1 << 20
+REMEMBERED = 500
 
 
 class RecentLog:
-    """Reads like the log that it stands for; keeps the newest facts, at most `remembered_bytes` of payload."""
+    """Reads like the log that it stands for; keeps the `remembered` newest facts."""
 
-    def __init__(self, log: EventLog, remembered_bytes: int = REMEMBERED_BYTES) -> None:
+    def __init__(self, log: EventLog, remembered: int = REMEMBERED) -> None:
         self._log = log
-        self._limit_bytes = remembered_bytes
-        self._facts: deque[Fact] = deque()
-        self._bytes = 0
+        self._facts: deque[Fact] = deque(maxlen=remembered)
         self._asking: dict[tuple[Position, int], asyncio.Task[list[Fact]]] = {}
 
     @property
@@ -63,8 +61,4 @@ class RecentLog:
             if facts[-1].position <= self._facts[-1].position:
                 return
             self._facts.clear()
-            self._bytes = 0
         self._facts.extend(facts)
-        self._bytes += sum(len(fact.payload) for fact in facts)
-        while self._bytes > self._limit_bytes and len(self._facts) > 1:
-            self._bytes -= len(self._facts.popleft().payload)

@@ -19,6 +19,6 @@ def projections(log: EventLog) -> Sequence[Projection]:
 async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running audit service."""
     async with open_ground("audit", settings) as ground:
-        ground.project(projections(ground.log), gather_seconds=0.05)
+        ground.project(projections(ground.log), gather_seconds=0.1)
         await ground.bus.start()
         yield ground

@@ -73,7 +73,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
     )
     hooks = Hooks(log.read_stream)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
-    ground.project((hooks,), gather_seconds=0.01, on_folded=lambda: work.raised(hooks.raised))
+    ground.project((hooks,), gather_seconds=0.02, on_folded=lambda: work.raised(hooks.raised))
     ground.run(work.run(), "work of the hook dispatcher")
     ground.run(timers.run(), "timers of the hook dispatcher")
     ground.bus.serve(

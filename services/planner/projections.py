@@ -27,7 +27,6 @@ class PlanList:
     def __init__(self, read_stream: ReadStream) -> None:
         self._states = PlanStates(read_stream)
         self._put_plans = load_sql(_PACKAGE, "put_plans")
-        self._drop_timers = load_sql(_PACKAGE, "drop_timers")
         self._put_timers = load_sql(_PACKAGE, "put_timers")
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
@@ -41,7 +40,6 @@ class PlanList:
         if not plans:
             return
         await conn.execute(self._put_plans, msgspec.json.encode([plan_row(plan) for plan in plans]).decode())
-        await conn.execute(self._drop_timers, [f"plan-{plan.id}" for plan in plans])
         timers = [msgspec.structs.astuple(row) for plan in plans for row in timer_rows(plan)]
-        if timers:
-            await conn.execute(self._put_timers, *map(list, zip(*timers, strict=True)))
+        streams, kinds, due_at, services = map(list, zip(*timers, strict=True)) if timers else ([], [], [], [])
+        await conn.execute(self._put_timers, [f"plan-{plan.id}" for plan in plans], streams, kinds, due_at, services)

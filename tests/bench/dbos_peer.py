@@ -1,9 +1,9 @@
 """The peer: DBOS with a ten-step workflow, `python -m tests.bench.dbos_peer DSN CLIENTS SECONDS`. Prints rate, p50, p99."""
 
+import asyncio
 import logging
 import sys
 
-import uvloop
 from dbos import DBOS, DBOSConfig
 
 from tests.bench.rounds import callers
@@ -35,4 +35,4 @@ async def main(dsn: str, clients: int, seconds: float) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    uvloop.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
