@@ -33,7 +33,7 @@ check: (_install "requirements-dev.txt")
     "{{bin}}/lint-imports"
 
 # speed and size, as ratios against floors and peers in one interleaved run; also written as JSON
-bench *ARGS: (_install "requirements-bench.txt")
+bench *ARGS: (_install "requirements-dev.txt") (_install "requirements-bench.txt")
     @"{{bin}}/python" -m tests.bench "$@"
 
 # write the JSON Schemas of the words anew

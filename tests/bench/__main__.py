@@ -1,101 +1,59 @@
-"""`python -m tests.bench [NAME ...]`: measures, prints what was promised and what was seen, writes `build/bench.json`.
+"""`python -m tests.bench [NAME ...]`: measures, shows what was promised and what was seen, writes `build/bench.json`.
 
-Everything is compared with a floor or a peer in the same run, in interleaved rounds; absolute figures mean little.
+Everything is compared with a floor or a peer in the same run, in interleaved rounds; absolute figures mean little. Each
+bench is a process of its own, so that none inherits another's heap.
 """
 
 import argparse
-import asyncio
-import shutil
-import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.append import bench_append
-from tests.bench.command import bench_command
-from tests.bench.footprint import bench_memory, bench_start
-from tests.bench.plans import bench_plans
-from tests.bench.projection import bench_projection
-from tests.bench.rebuild import bench_rebuild
-from tests.bench.relay import bench_relay
-from tests.bench.rounds import Report
-from tests.bench.stage import Stage, open_stage
-
-Bench = Callable[[Stage, Report], Awaitable[None]]
+BENCHES = ("system", "projection", "relay", "append")
+FOLDER = Path("build/bench")
 
 
-async def _rebuild(stage: Stage, report: Report) -> None:
-    await bench_rebuild(stage.admin_dsn, report)
+def measure(name: str) -> dict[str, object]:
+    """Run one bench; what it wrote."""
+    print(f"{name}:", flush=True)
+    file = FOLDER / f"{name}.json"
+    file.unlink(missing_ok=True)
+    subprocess.run([sys.executable, "-m", f"tests.bench.{name}", str(file)], check=True)
+    found: dict[str, object] = json.loads(file.read_text())
+    return found
 
 
-async def _append(stage: Stage, report: Report) -> None:
-    await bench_append(stage.admin_dsn, report)
-
-
-async def _memory(stage: Stage, report: Report) -> None:
-    bench_memory(stage, report)
-
-
-async def _start(_stage: Stage, report: Report) -> None:
-    await bench_start(report)
-
-
-async def _relay(stage: Stage, report: Report) -> None:
-    await bench_relay(stage.admin_dsn, stage.nats_login("relay"), report)
-
-
-async def _projection(stage: Stage, report: Report) -> None:
-    await bench_projection(stage.admin_dsn, report)
-
-
-BENCHES: Mapping[str, Bench] = {
-    "command": bench_command,
-    "plans": bench_plans,
-    "memory": _memory,
-    "rebuild": _rebuild,
-    "projection": _projection,
-    "relay": _relay,
-    "append": _append,
-    "start": _start,
-}
-
-
-async def measure(names: list[str], output: Path) -> Report:
-    """Run these benches, each on a system of its own (memory on the one that plans has used), and write the report."""
-    report = Report()
-    for name in names:
-        print(f"{name}:", flush=True)
-        folder = Path(tempfile.mkdtemp(prefix="gonogo-bench-"))
-        try:
-            async with open_stage(folder) as stage:
-                await BENCHES[name](stage, report)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder)
-    report.write(output)
-    return report
-
-
-def show(report: Report) -> None:
+def show(reports: dict[str, dict[str, object]]) -> None:
     """What was promised and what was seen."""
-    table = Table("promise", "wanted", "seen", "")
-    for target in report.targets:
-        wanted = f"{'at most' if target.at_most else 'at least'} {target.wanted:g}"
-        table.add_row(target.name, wanted, f"{target.seen:g}", "reached" if target.reached else "MISSED")
+    table = Table("bench", "promise", "wanted", "seen", "")
     console = Console()
+    for name, report in reports.items():
+        for target in report["targets"]:  # type: ignore[attr-defined]  # a list, as Report.write made it
+            bound = "at most" if target["at_most"] else "at least"
+            verdict = "reached" if target["reached"] else "MISSED"
+            table.add_row(name, target["name"], f"{bound} {target['wanted']:g}", f"{target['seen']:g}", verdict)
     console.print(table)
-    for remark in report.remarks:
-        console.print(remark)
+    for report in reports.values():
+        for remark in report["remarks"]:  # type: ignore[attr-defined]
+            console.print(remark, soft_wrap=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="just bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which benches; all of them without a name")
-    parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
-    arguments = parser.parse_args()
-    show(asyncio.run(measure(arguments.names or list(BENCHES), arguments.output)))
-    print(f"written to {arguments.output}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"out of {', '.join(BENCHES)}; all without a name")
+    names = parser.parse_args().names or list(BENCHES)
+    if unknown := set(names) - set(BENCHES):
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}; choose out of {', '.join(BENCHES)}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    reports = {name: measure(name) for name in names}
+    file = FOLDER.with_suffix(".json")
+    file.write_text(json.dumps(reports, indent=2) + "\n")
+    show(reports)
+    print(f"written to {file}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from infra.embedded.folder import DataFolder
 from infra.embedded.postgres import PostgresServer
 from infra.eventlog import Append, Appended, Draft, EventLog
 from infra.eventlog.verify import verify
+from infra.ids import random_id
 from infra.migrate import migrate
 from tests.bench.peers import eventsourcing, eventsourcing_is_installed, message_db, message_db_files
 from tests.bench.rounds import Report, Run, Sample, callers, interleave
@@ -188,9 +189,21 @@ async def _on_a_large_log(dsns: Dsns, admin_dsn: str, report: Report, rounds: in
             stack.push_async_callback(log.close)
             await appending(log, 32)(0.3)  # plans made, pages read
             runs[f"append_32_on_{size}"] = appending(log, 32)
+            runs[f"read_plan_on_{size}"] = await _reading_a_plan(log)
         await interleave(report, runs, rounds=rounds, seconds=seconds)
     name = f"append 32 on a log of {LARGE} / of {SMALL} commands"
     report.target(name, 0.8, f"append_32_on_{LARGE}", f"append_32_on_{SMALL}")
+    name = f"read of a plan from a log of {LARGE} / of {SMALL} events"
+    report.target(name, 0.8, f"read_plan_on_{LARGE}", f"read_plan_on_{SMALL}")
+
+
+async def _reading_a_plan(log: EventLog) -> Run:
+    """One caller reads a plan of 17 events again and again."""
+    stream, draft = f"plan-{random_id()}", Draft("plan.cancelled.v1", b'{"reason":"' + b"x" * 280 + b'"}')
+    key = random_id()
+    await log.append(Append(stream, 0, "bench", key, bytes(32), (draft,) * 17, 1, "bench", "bench"))
+    # The planner may append this type; what it means is of no account here.
+    return lambda seconds: callers(1, seconds, lambda _: log.read_stream(stream))
 
 
 async def _fill(dsn: str, size: int) -> None:

@@ -5,6 +5,7 @@ which the appender knows that its event is committed until the projector knows t
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -117,7 +118,7 @@ async def bench(on: BenchGround) -> Report:
     await bus.stop()
     await fill(log, _CATCH_UP_EVENTS)
     medians = await interleave(report, {"read only": reading(log), "catch-up": catch_up(log)})
-    report.at_most("catch-up, µs per event", 10.0, 1e6 / medians["catch-up"].per_second)
+    report.at_least("projection catch-up, events per second", 100_000, medians["catch-up"].per_second)
     report.target("catch-up against reading alone", 0.5, "catch-up", "read only")
     await log.close()
     return report
@@ -126,7 +127,7 @@ async def bench(on: BenchGround) -> Report:
 async def main() -> None:
     async with ground() as on:
         report = await bench(on)
-    report.write(Path("build/bench/projection.json"))
+    report.write(Path(sys.argv[1] if len(sys.argv) > 1 else "build/bench/projection.json"))
     for name, figure in report.figures.items():
         print(f"{name}: {figure}")
     for target in report.targets:

@@ -76,6 +76,9 @@ class Report:
     def at_most(self, name: str, wanted: float, seen: float) -> None:
         self.targets.append(Target(name, wanted, round(seen, 3), at_most=True))
 
+    def at_least(self, name: str, wanted: float, seen: float) -> None:
+        self.targets.append(Target(name, wanted, round(seen, 3)))
+
     def remark(self, text: str) -> None:
         self.remarks.append(text)
 
