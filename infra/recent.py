@@ -16,7 +16,7 @@ from infra.eventlog import EventLog
 if TYPE_CHECKING:
     import asyncpg
 
-REMEMBERED = 500
+REMEMBERED = 200
 
 
 class RecentLog:

@@ -25,7 +25,6 @@ from services.gateway.feed import Feed
 from services.gateway.health import Health
 from services.gateway.listing import Listing
 from services.gateway.metrics import Metrics
-from services.gateway.openapi import document
 from services.gateway.orders import Orders
 from services.gateway.route import Route
 from services.gateway.routes.callback import callback_routes
@@ -126,7 +125,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *people_routes(parts.identities, parts.key_store),
         *system_routes(parts.health, parts.metrics, description),
     ]
-    description.text = document(routes)
+    description.routes = routes
     return routes
 
 

@@ -1,5 +1,7 @@
 """What machines ask a gateway about itself: health, readiness, measurements, the description of its interface."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from contracts import http as h
@@ -58,10 +60,19 @@ def system_routes(health: Health, metrics: Metrics, description: "Description") 
 
 
 class Description:
-    """The OpenAPI document, put in once all routes are known."""
+    """The OpenAPI document of `routes`, made when it is first asked for: it is large, and few gateways are asked."""
 
     def __init__(self) -> None:
-        self.text = b"{}"
+        self.routes: Sequence[Route] = ()
+        self._text = b""
+
+    @property
+    def text(self) -> bytes:
+        if not self._text:
+            from services.gateway.openapi import document
+
+            self._text = document(self.routes)
+        return self._text
 
 
 class System:
