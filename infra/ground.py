@@ -70,11 +70,18 @@ class Ground:
         return None if self.bus.connected else "NATS does not answer"
 
     async def stop_work(self) -> None:
-        """Cancel the background work and wait for it."""
-        for task in self._tasks:
+        """Cancel the background work and wait for it.
+
+        Cancelled again until it ends: in Python 3.11 a library's `asyncio.wait_for` forgets a cancellation that comes
+        together with the answer.
+        """
+        left = set(self._tasks)
+        for task in left:
             task.remove_done_callback(self._ended)
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=0.5)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -357,6 +357,13 @@ async def test_the_secret_of_an_endpoint_reaches_neither_the_command_nor_the_ans
     assert (without.status, without.paths) == (422, ["/secret"])
 
 
+async def test_a_signing_secret_that_no_hook_could_be_signed_with_is_refused_and_not_shown(site: Site) -> None:
+    body = {"url": "https://ci.example.com/hook", "secret": "whsec_not*base64"}
+    answer = await site("PUT", "/api/v1/endpoints/ci", body, as_="ada")
+    assert (answer.status, answer.body["code"], answer.paths) == (422, "invalid_endpoint", ["/secret"])
+    assert "not*base64" not in answer.text
+
+
 async def test_a_workflow_whose_body_names_another_one_is_refused(site: Site) -> None:
     step = {"type": "script", "name": "go", "script": "true"}
     body = {"name": "other", "stages": [{"name": "one", "steps": [step]}]}

@@ -8,6 +8,7 @@ from contracts.delivery import EndpointPut
 from contracts.envelope import Fact, stream_id
 from contracts.refusals import Fault, Refused
 from contracts.registry import DECODERS
+from contracts.webhooks import key_of
 from contracts.workflow import WorkflowDefinition, workflow_stream
 from infra.config import Secret
 from infra.eventlog import EventLog
@@ -130,6 +131,12 @@ class Endpoints:
                 raise Refused("invalid_body", "The body has 1 fault.", [fault])
             return before.secret_ref
         ref = f"endpoint/{name}/{derived_id(call.actor.id, order.key, digits=16)}"
+        try:
+            key_of(secret)
+        except ValueError as error:
+            raise Refused(
+                "invalid_endpoint", "The signing secret cannot be used.", [Fault("/secret", str(error))]
+            ) from None
         await key_store_of(self._key_store).put(ref, Secret(secret))
         return ref
 
