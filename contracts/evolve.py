@@ -215,23 +215,19 @@ def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:
 def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
     state = plan.items.get(event.item, TODO)
     attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
-    plan.items[event.item] = replace(
-        state, status="running", attempts=(*state.attempts, attempt), by=fact.actor, at=fact.at
-    )
+    attempts = state.attempts + (attempt,)  # noqa: RUF005 - copied in one go; a plan is folded more often than written
+    plan.items[event.item] = replace(state, status="running", attempts=attempts, by=fact.actor, at=fact.at)
 
 
 def _item_finished(plan: Plan, event: e.ItemFinished, fact: Fact) -> None:
     state = plan.items.get(event.item, TODO)
-    attempts = state.attempts
-    index = len(attempts) - 1
-    while index >= 0 and attempts[index].number != event.attempt:
-        index -= 1
-    current = state.status == "running" and index == len(attempts) - 1
-    if index >= 0:
-        attempts = (*attempts[:index], _ended(attempts[index], event, fact), *attempts[index + 1 :])
-    status = state.status
-    if current:
-        status = "todo" if event.outcome == "cancelled" else event.outcome
+    attempts, status = state.attempts, state.status
+    if attempts and attempts[-1].number == event.attempt:
+        attempts = attempts[:-1] + (_ended(attempts[-1], event, fact),)  # noqa: RUF005 - as above
+        if status == "running":
+            status = "todo" if event.outcome == "cancelled" else event.outcome
+    else:
+        attempts = tuple(_ended(one, event, fact) if one.number == event.attempt else one for one in attempts)
     plan.items[event.item] = replace(state, status=status, attempts=attempts, at=fact.at)
 
 

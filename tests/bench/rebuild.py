@@ -12,6 +12,7 @@ from infra.eventlog import Append, Draft, EventLog
 from tests.bench.rounds import Report, Sample, interleave
 
 EVENTS = 10_000
+TRIES = 5
 STREAM = "plan-00000000000000000000be0c"
 ITEMS = tuple(Item(id=f"item-{i}", name=f"Item {i}", spec=TextSpec(content="x" * 200)) for i in range(100))
 
@@ -23,17 +24,19 @@ def life() -> list[e.Event]:
     events: list[e.Event] = [e.PlanCreated(index=1, project="bench", content=content)]
     attempt = 0
     while len(events) < EVENTS:
-        attempt += 1
-        turn: list[e.Event] = [seal, e.StartRequested(by="owner"), e.ExecutionStarted(seal=seal.seal)]
-        for item in ITEMS:
-            turn.append(e.ItemStarted(item=item.id, attempt=attempt, run="0f" * 12))
-            turn.append(
-                e.ItemFinished(item=item.id, attempt=attempt, outcome="failed", error="exit code 1", log="ab" * 32)
-            )
-            turn.append(e.ItemSkipped(item=item.id, reason="tried"))
-        turn += [e.ItemsSettled(), e.PlanReopened(reason="again")]
-        events += turn
+        events += [seal, e.StartRequested(by="owner"), e.ExecutionStarted(seal=seal.seal)]
+        for _ in range(TRIES):
+            attempt += 1
+            for item in ITEMS:
+                events.append(e.ItemStarted(item=item.id, attempt=attempt, run="0f" * 12))
+                events.append(_failure(item.id, attempt))
+        events += [e.ItemSkipped(item=item.id, reason="tried") for item in ITEMS]
+        events += [e.ItemsSettled(), e.PlanReopened(reason="again")]
     return events[:EVENTS]
+
+
+def _failure(item: str, attempt: int) -> e.ItemFinished:
+    return e.ItemFinished(item=item, attempt=attempt, outcome="failed", error="exit code 1", log="ab" * 32)
 
 
 async def store(log: EventLog) -> None:
