@@ -22,6 +22,8 @@ POLL_SECONDS = 0.5
 GATHER_SECONDS = 0.01
 """How long after a ring a reactor waits for more: later by that, and much cheaper when a lot happens."""
 
+_ASK_AGAIN_SECONDS = 6.0  # longer than any part takes to hand back what it has begun: a second cancel would cut that off
+
 
 class Ground:
     """The open ground of one service. Has what `infra.process` asks of a service: `ready()` and `failed`."""
@@ -72,7 +74,7 @@ class Ground:
     async def stop_work(self) -> None:
         """Cancel the background work and wait for it.
 
-        Cancelled again until it ends: in Python 3.11 a library's `asyncio.wait_for` forgets a cancellation that comes
+        Cancelled again where it does not end: in Python 3.11 a library's `asyncio.wait_for` forgets a cancellation that comes
         together with the answer.
         """
         left = set(self._tasks)
@@ -81,7 +83,7 @@ class Ground:
         while left:
             for task in left:
                 task.cancel()
-            _, left = await asyncio.wait(left, timeout=0.5)
+            _, left = await asyncio.wait(left, timeout=_ASK_AGAIN_SECONDS)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

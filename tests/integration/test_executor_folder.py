@@ -49,7 +49,13 @@ async def test_what_has_started_cannot_be_forbidden(folder: StepFolder) -> None:
     child = await asyncio.to_thread(folder.spawn, "sleep 1000", ENV)
     await eventually(lambda: folder.alive, 10, "it lives")
     assert not folder.forbid()
-    folder.signal_group(signal.SIGTERM)
+
+    def asked_to_end() -> bool:
+        # Again and again, as its executor would kill it in the end: the first may come before the script has begun.
+        folder.signal_group(signal.SIGTERM)
+        return folder.exit_code is not None
+
+    await eventually(asked_to_end, 10, "it ends")
     await _ended(folder, child)
     assert folder.exit_code == 128 + signal.SIGTERM
 

@@ -99,14 +99,16 @@ class Scripts:
         await asyncio.to_thread(self._wait_for_children)
 
     def _wait_for_children(self) -> None:
-        for child in self._children:
+        for child in list(self._children):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_FAREWELL_SECONDS)
         self._reap()
 
     def _reap(self) -> None:
         """Ask after ended children, so that none stays a zombie. Those that another executor follows go on."""
-        self._children = [child for child in self._children if child.poll() is None]
+        for child in list(self._children):  # in place: a thread may be adding one
+            if child.poll() is not None:
+                self._children.remove(child)
 
 
 class _Watch:
