@@ -62,7 +62,8 @@ class Small:
 
         async def there() -> dict[str, Any]:
             view = await self.view()
-            assert view["status"] == status, (view["status"], view["items"])
+            ends = [attempt for item in view["items"] for attempt in item["attempts"]]
+            assert view["status"] == status, [(end["outcome"], end["error"]) for end in ends]
             return view
 
         return await eventually(there, 40, f"the plan is in {status}")
