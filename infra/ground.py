@@ -22,7 +22,9 @@ POLL_SECONDS = 0.5
 GATHER_SECONDS = 0.01
 """How long after a ring a reactor waits for more: later by that, and much cheaper when a lot happens."""
 
-_ASK_AGAIN_SECONDS = 6.0  # longer than any part takes to hand back what it has begun: a second cancel would cut that off
+_ASK_AGAIN_SECONDS = (
+    6.0  # longer than any part takes to hand back what it has begun: a second cancel would cut that off
+)
 
 
 class Ground:
