@@ -35,7 +35,6 @@ STATUS: dict[str, int] = {
     "precondition_required": 428,
     "version_conflict": 412,
     "idempotency_key_reused": 422,
-    "idempotency_key_required": 400,
     "checklist_without_boxes": 422,
     # planning
     "plan_not_found": 404,
@@ -45,7 +44,6 @@ STATUS: dict[str, int] = {
     "not_waiting": 409,
     "reason_required": 422,
     "final": 409,
-    "already_planning": 409,
     # approval
     "no_approval_asked": 409,
     "not_sealed": 409,
@@ -83,7 +81,6 @@ STATUS: dict[str, int] = {
     "answer_contradicts": 409,
     "endpoint_not_found": 404,
     "delivery_not_found": 404,
-    "delivery_not_dead": 409,
     "invalid_endpoint": 422,
     # identity
     "user_not_found": 404,

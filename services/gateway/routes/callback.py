@@ -42,7 +42,7 @@ def callback_routes(orders: Orders) -> list[Route]:
             summary="Try a delivery once more, now.",
             tag="hooks",
             answer=h.Done,
-            codes=("delivery_not_found", "delivery_not_dead"),
+            codes=("delivery_not_found",),
             body=h.Nothing,
             body_optional=True,
             writes=True,
