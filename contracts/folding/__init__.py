@@ -1,0 +1,1 @@
+"""How each kind of event changes a plan, by subject. Only `contracts.evolve` calls these."""

@@ -1,0 +1,54 @@
+"""Drafting, sealing, reopening, cancelling."""
+
+from msgspec.structs import replace
+
+from contracts import plan_events as e
+from contracts.envelope import Fact
+from contracts.folding.ground import Apply, closed, end, gate_due, touch
+from contracts.plan import TODO, ItemState, Plan, Seal, Times
+
+
+def _edited(plan: Plan, event: e.PlanEdited, fact: Fact) -> None:
+    plan.content = replace(plan.content, **event.changes.named())
+    plan.editors = plan.editors | {fact.actor}
+    touch(plan, fact)
+
+
+def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
+    plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
+    plan.items = {item.id: _kept(plan.items.get(item.id, TODO), event.items[item.id]) for item in plan.content.items}
+    plan.times = replace(plan.times, finish_planning=fact.at)
+    plan.settled, plan.drift, plan.start_requested, plan.schedule_missed = False, None, "", False
+    plan.status = "finish_planning"
+    gate_due(plan, "finish_planning")
+    touch(plan, fact)
+
+
+def _kept(state: ItemState, digest: str) -> ItemState:
+    """A done item whose digest did not change stays done; all else is asked for again, its attempts kept."""
+    if state.status == "done" and state.digest == digest:
+        return state
+    return replace(TODO, attempts=state.attempts, digest=digest)
+
+
+def _reopened(plan: Plan, event: e.PlanReopened, fact: Fact) -> None:
+    plan.status, plan.seal, plan.drift = "planning", None, None
+    plan.settled, plan.start_requested, plan.schedule_missed, plan.reason = False, "", False, event.reason
+    if plan.approval.state != "none":  # the votes stay: a submission of the same seal counts them again
+        plan.approval = replace(plan.approval, state="closed")
+    plan.gates = {gate: closed(state) for gate, state in plan.gates.items()}
+    plan.times = Times(planning=fact.at)
+    touch(plan, fact)
+
+
+def _cancelled(plan: Plan, event: e.PlanCancelled, fact: Fact) -> None:
+    plan.status, plan.reason = "cancel", event.reason
+    end(plan, fact)
+
+
+APPLY: dict[str, Apply] = {
+    "plan.edited.v1": _edited,
+    "plan.sealed.v1": _sealed,
+    "plan.reopened.v1": _reopened,
+    "plan.cancelled.v1": _cancelled,
+}
