@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.workflow import ScriptStep
+from infra.blobs import Blobs
+from infra.clock import SystemClock
 from services.executor.adapters.folder import StepFolder
 from services.executor.adapters.place import is_gone, owner_name, place_of
+from services.executor.adapters.script import Scripts
+from services.executor.adapters.step import Job, Stop
 from tests.support.wait import eventually
 
 ENV = {"PATH": os.defpath, "GONOGO_KEY": "run/step/1"}
@@ -125,3 +130,24 @@ def test_only_an_owner_whose_process_has_certainly_ended_is_gone() -> None:
     if machine != "unknown":
         assert is_gone(f"{machine}-{pid}-{int(started) + 1}-abc")
     assert not is_gone(f"elsewhere-{pid}-1-abc")
+
+
+async def test_an_end_that_a_stopping_executor_made_and_could_not_tell_is_not_blamed_on_the_step(
+    tmp_path: Path,
+) -> None:
+    scripts = Scripts(tmp_path / "runs", "here", Blobs(tmp_path / "blobs"), SystemClock())
+    step = ScriptStep(name="one", script="", effect="idempotent")
+    job = Job("p", "i", "ab", 0, 1, "key", step, {}, {}, SystemClock().now(), resumed=True, place="here")
+    folder = StepFolder(tmp_path / "runs" / "ab" / "0-1", "key")
+    child = await asyncio.to_thread(folder.spawn, "sleep 1000", ENV)
+    await eventually(lambda: folder.alive, 10, "it lives")
+    folder.note_stop("executor_stopped")
+
+    def asked_to_end() -> bool:
+        folder.signal_group(signal.SIGTERM)
+        return folder.exit_code is not None
+
+    await eventually(asked_to_end, 10, "it ends")
+    await _ended(folder, child)
+    ended = await scripts.perform(job, Stop())
+    assert (ended.outcome, ended.error) == ("cancelled", "executor_stopped")

@@ -6,6 +6,7 @@ So a step outlives the executor that started it and is found again by the next o
     lock.<token>      locked by the wrapper of that token as long as it lives (flock; ends with the process, always)
     started           the claim, "<pid> <token>": made once, by a hard link; "0 -" means that it will never start
     output            what it says, unmasked, readable by us alone; deleted when the outcome is recorded
+    stopped           why we ended it, written before the first signal
     exit              the exit code, renamed into place at the end
 
 It waits for nothing and knows no events; `script.py` does.
@@ -103,6 +104,17 @@ class StepFolder:
         return any(_held(lock) for lock in self.path.glob("lock.*"))
 
     @property
+    def goes_on(self) -> bool:
+        """It runs, or may start yet. Once False it stays so, and `started` and `exit_code` say the last word.
+
+        The wrapper moves on while we look, so the order matters: "not claimed" may be old by the time the lock is seen,
+        but a lock that is free belongs to a wrapper that has done all that it ever will, and only then we look at that.
+        """
+        if self.started is None and self.starting:
+            return True
+        return self.alive
+
+    @property
     def alive(self) -> bool:
         """The process that claimed the start lives and has not told its end.
 
@@ -120,6 +132,18 @@ class StepFolder:
             return int((self.path / "exit").read_text())
         except FileNotFoundError:
             return None
+
+    def note_stop(self, why: str) -> None:
+        """Say that its end is our doing, for whoever finds it ended and does not know."""
+        self._write_once("stopped", why)
+
+    @property
+    def stopped(self) -> str:
+        """Why it was ended, empty when nobody did."""
+        try:
+            return (self.path / "stopped").read_text()
+        except FileNotFoundError:
+            return ""
 
     def signal_group(self, number: signal.Signals) -> None:
         """To the process and all that it started in its session, if it still lives."""

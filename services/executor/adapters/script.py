@@ -21,7 +21,7 @@ from infra.blobs import Blobs
 from infra.clock import Clock
 from services.executor.adapters.folder import StepFolder
 from services.executor.adapters.saying import Masker, Outputs
-from services.executor.adapters.step import Ended, Job, Stop, lost, stopped
+from services.executor.adapters.step import Ended, Job, Stop, Why, lost, stopped
 
 log = structlog.get_logger()
 
@@ -129,9 +129,10 @@ class _Watch:
         pause = _FIRST_LOOK_SECONDS
         while True:
             more = await asyncio.to_thread(self._pump)
-            if not self._folder.alive and not self._may_start_yet():
+            if not self._folder.goes_on:
                 return await self._ended()
             if stop.asked and stop.why is not None:
+                await asyncio.to_thread(self._folder.note_stop, stop.why)
                 await self._end_group()
                 return await self._finish(*stopped(self._job, stop.why), known=stop.why != "cancelled")
             if self._clock.now() >= self._job.started_at + self._job.step.timeout_seconds * 1_000_000:
@@ -150,11 +151,13 @@ class _Watch:
             self._raw = -1
         self._writer.abandon()
 
-    def _may_start_yet(self) -> bool:
-        return self._folder.started is None and self._folder.starting
-
     async def _ended(self) -> Ended:
-        """It no longer runs: by itself, or lost."""
+        """It no longer runs: by itself, ended by an executor that could not tell it any more, or lost."""
+        if noted := self._folder.stopped:
+            why: Why = "cancelled" if noted == "cancelled" else "executor_stopped"
+            await asyncio.to_thread(self._folder.forbid)
+            await asyncio.to_thread(self._folder.kill_leftovers)
+            return await self._finish(*stopped(self._job, why), known=why == "executor_stopped")
         code = self._folder.exit_code
         if code is not None:
             return await self._finish("passed" if code == 0 else "failed", "" if code == 0 else _said(code), code=code)

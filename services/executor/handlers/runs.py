@@ -6,6 +6,7 @@ us. Who finds another owner there lets go without touching the step: it is the o
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 _MICROSECONDS = 1_000_000
 _TROUBLE_SECONDS = (0.1, 5.0)
+_LAST_TRIES_SECONDS = 2.0
+"""How long a stopping executor goes on telling an outcome to a log that does not take it."""
 
 
 class Fenced(Exception):
@@ -249,12 +252,15 @@ class Runs:
         # The same key each time: of an append whose outcome we do not know the next try says what became of it.
         request = self._request(run, what)
         pause, longest = _TROUBLE_SECONDS
+        last_try = math.inf
         while True:
             try:
                 await self._runs.execute(request, stream, decide, cause=run.position)
                 return await self._own(stream)
             except Exception as error:
-                if isinstance(error, Fenced) or self._closing:
+                now = asyncio.get_running_loop().time()
+                last_try = min(last_try, now + _LAST_TRIES_SECONDS) if self._closing else math.inf
+                if isinstance(error, Fenced) or now >= last_try:
                     raise
                 _tell(stream, error)
             await asyncio.sleep(pause)
