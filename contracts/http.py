@@ -19,6 +19,7 @@ from contracts.refusals import Fault
 from contracts.values import (
     Content,
     GateName,
+    InputName,
     Item,
     ItemId,
     LongText,
@@ -98,6 +99,7 @@ class WorkflowBody(Read, frozen=True, kw_only=True):
     description: ShortText = ""
     inputs: Annotated[tuple[WorkflowInput, ...], Meta(max_length=100)] = ()
     runners: Annotated[tuple[Ref, ...], Meta(max_length=50)] = ()
+    outputs: Annotated[tuple[InputName, ...], Meta(max_length=100)] = ()
 
 
 class EndpointBody(Read, frozen=True, kw_only=True):

@@ -68,6 +68,7 @@ STATUS: dict[str, int] = {
     "sub_steps_open": 409,
     "sub_step_not_found": 404,
     "runner_not_allowed": 403,
+    "output_missing": 409,
     "seal_drift": 409,
     "workflow_not_found": 404,
     "invalid_workflow": 422,

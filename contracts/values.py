@@ -83,7 +83,10 @@ class TextSpec(Value, frozen=True, tag_field="type", tag="text"):
 
 
 class WorkflowSpec(Value, frozen=True, tag_field="type", tag="workflow"):
-    """A workflow to run. Without a `revision` the newest one at sealing is taken, and then kept."""
+    """A workflow to run. Without a `revision` the newest one at sealing is taken, and then kept.
+
+    An input may use what an earlier item gave: `${items.build.outputs.image}` (`contracts.references`).
+    """
 
     project: Slug
     workflow: Slug

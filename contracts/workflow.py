@@ -57,7 +57,10 @@ class Stage(Value, frozen=True):
 
 
 class WorkflowDefinition(Value, frozen=True):
-    """What runs, serially: stages of steps. `runners`: who may run it (empty: whoever may act on the item)."""
+    """What runs, serially: stages of steps. `runners`: who may run it (empty: whoever may act on the item).
+
+    `outputs`: what it promises to give, so that a plan that uses another one is refused at sealing. Empty: it does not say.
+    """
 
     project: Slug
     name: Slug
@@ -66,6 +69,7 @@ class WorkflowDefinition(Value, frozen=True):
     description: ShortText = ""
     inputs: Annotated[tuple[WorkflowInput, ...], Meta(max_length=100)] = ()
     runners: Annotated[tuple[Ref, ...], Meta(max_length=50)] = ()
+    outputs: Annotated[tuple[InputName, ...], Meta(max_length=100)] = ()
 
 
 class WorkflowRevised(Event, frozen=True, gc=False):

@@ -6,6 +6,7 @@ from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, closed, end, gate_due, touch
 from contracts.plan import TODO, ItemState, Plan, Seal, Times
+from contracts.references import sources_of
 
 
 def _edited(plan: Plan, event: e.PlanEdited, fact: Fact) -> None:
@@ -16,7 +17,11 @@ def _edited(plan: Plan, event: e.PlanEdited, fact: Fact) -> None:
 
 def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
     plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
-    plan.items = {item.id: _kept(plan.items.get(item.id, TODO), event.items[item.id]) for item in plan.content.items}
+    kept = _kept_items(plan, event)
+    plan.items = {
+        item.id: _asked_again(plan.items.get(item.id, TODO), event.items[item.id], item.id in kept)
+        for item in plan.content.items
+    }
     plan.times = replace(plan.times, finish_planning=fact.at)
     plan.settled, plan.drift, plan.start_requested, plan.schedule_missed = False, None, "", False
     plan.status = "finish_planning"
@@ -24,9 +29,19 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
     touch(plan, fact)
 
 
-def _kept(state: ItemState, digest: str) -> ItemState:
-    """A done item whose digest did not change stays done; all else is asked for again, its attempts kept."""
-    if state.status == "done" and state.digest == digest:
+def _kept_items(plan: Plan, event: e.PlanSealed) -> set[str]:
+    """The done items that stay done: their digest did not change, nor did they use what another item is to give anew."""
+    states = {item.id: plan.items.get(item.id, TODO) for item in plan.content.items}
+    kept = {one for one, state in states.items() if state.status == "done" and state.digest == event.items[one]}
+    sources = {item.id: sources_of(item) for item in plan.content.items if item.id in kept}
+    while stale := {one for one in kept if not sources[one] <= kept}:
+        kept -= stale
+    return kept
+
+
+def _asked_again(state: ItemState, digest: str, kept: bool) -> ItemState:
+    """A kept item as it is; all else is asked for again, its attempts kept."""
+    if kept:
         return state
     return replace(TODO, attempts=state.attempts, digest=digest)
 

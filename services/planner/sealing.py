@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from contracts.moments import micros
 from contracts.plan import Plan
+from contracts.references import references
 from contracts.refusals import Fault
 from contracts.values import ApprovalRule, Content, Item, TextSpec, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
+from services.planner.referring import reference_faults
 
 if TYPE_CHECKING:
     from services.planner.decider import Known
@@ -95,6 +97,7 @@ def _items(content: Content, known: "Known") -> Iterator[Fault]:
                 yield Fault(f"/items/{i}/needs/{j}", f"there is no item {need}", "unknown_item")
         if isinstance(item.spec, WorkflowSpec):
             yield from _workflow(i, item, item.spec, known)
+    yield from reference_faults(content.items, known.definitions)
     yield from _cycles(content.items)
 
 
@@ -113,6 +116,9 @@ def _inputs(path: str, spec: WorkflowSpec, definition: WorkflowDefinition) -> It
     for name in spec.inputs:
         if name not in declared:
             yield Fault(f"{path}/{name}", f"the workflow has no input {name}", "unknown_input")
+        elif declared[name].credential and references(spec.inputs[name]):
+            detail = "is a credential; give secret:NAME, an output is in the log for everybody to read"
+            yield Fault(f"{path}/{name}", detail, "credential_in_clear")
         elif declared[name].credential and not spec.inputs[name].startswith("secret:"):
             yield Fault(f"{path}/{name}", "is a credential; give secret:NAME, never its value", "credential_in_clear")
     for one in definition.inputs:

@@ -1,10 +1,13 @@
-"""What a workflow run is given: the item's inputs with the workflow's defaults, checked once more before anything starts.
+"""What a workflow run is given: the item's inputs with the outputs they refer to and the workflow's defaults, checked once more.
 
 Sealing checked them against the same revision; this keeps a run from starting with less than it needs whatever happened.
+The outputs of other items are put in here, when the item starts: what was sealed is the expression.
 """
 
 import msgspec
 
+from contracts.plan import Plan
+from contracts.references import Reference, references, with_outputs
 from contracts.refusals import Fault, Refused
 from contracts.values import Item, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
@@ -14,9 +17,9 @@ RUN_BYTES = 40 * 1024
 and the outputs that a retry keeps (16 kB); an event holds 64 kB."""
 
 
-def complete_inputs(item: Item, definition: WorkflowDefinition) -> dict[str, str]:
-    """The item's inputs with the workflow's defaults. Raises Refused(invalid_workflow) with every fault."""
-    given = item.spec.inputs if isinstance(item.spec, WorkflowSpec) else {}
+def complete_inputs(plan: Plan, item: Item, definition: WorkflowDefinition) -> dict[str, str]:
+    """The item's inputs with outputs and defaults put in. Raises Refused: `output_missing`, or `invalid_workflow`."""
+    given = _resolved(plan, item)
     declared = {one.name: one for one in definition.inputs}
     faults = [Fault(f"/inputs/{name}", "is no input of the workflow") for name in given if name not in declared]
     inputs: dict[str, str] = {}
@@ -34,3 +37,40 @@ def complete_inputs(item: Item, definition: WorkflowDefinition) -> dict[str, str
     if faults:
         raise Refused("invalid_workflow", f"Item {item.id} cannot run with these inputs.", faults, item=item.id)
     return inputs
+
+
+def _resolved(plan: Plan, item: Item) -> dict[str, str]:
+    """The inputs as written, with what other items gave in the place of each reference to it."""
+    given = item.spec.inputs if isinstance(item.spec, WorkflowSpec) else {}
+    outputs: dict[tuple[str, str], str] = {}
+    faults: list[Fault] = []
+    for name, value in given.items():
+        for one in references(value):
+            found = _output(plan, one)
+            if isinstance(found, Missing):
+                faults.append(Fault(f"/inputs/{name}", f"{one.text}: {found.why}", "output_missing"))
+            else:
+                outputs[one.item, one.output] = found
+    if faults:
+        detail = f"Item {item.id} needs what other items have not given."
+        raise Refused("output_missing", detail, faults, item=item.id)
+    return {name: with_outputs(value, outputs) for name, value in given.items()}
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Why an output is not there."""
+
+    why: str
+
+
+def _output(plan: Plan, one: Reference) -> str | Missing:
+    state = plan.items.get(one.item)
+    if state is None:
+        return Missing("there is no such item")
+    if state.status != "done":
+        return Missing(f"item {one.item} is {state.status}, so it has no outputs")
+    outputs = next((attempt.outputs for attempt in reversed(state.attempts) if attempt.outcome == "done"), {})
+    if one.output not in outputs:
+        gave = ", ".join(sorted(outputs)) or "nothing"
+        return Missing(f"item {one.item} gave no {one.output}; it gave {gave}")
+    return outputs[one.output]

@@ -129,7 +129,7 @@ def _start(plan: Plan, item: Item, state: ItemState, context: Context, retry_of:
         raise seal_drift(*drifted)
     found = context.workflows[item.id]
     _demand_runner(found, context.actor)
-    complete_inputs(item, found.definition)
+    complete_inputs(plan, item, found.definition)
     attempt = _next_attempt(state)
     return ItemStarted(item=item.id, attempt=attempt, run=run_id(plan.id, item.id, attempt), retry_of=retry_of)
 

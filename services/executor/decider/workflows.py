@@ -60,6 +60,7 @@ def _faults(definition: WorkflowDefinition) -> Iterator[Fault]:
     for i, one in enumerate(definition.inputs):
         if one.credential and one.default is not None and not one.default.startswith("secret:"):
             yield Fault(f"/inputs/{i}/default", "is a credential: give it as secret:NAME", "credential_in_clear")
+    yield from _twice("/outputs", definition.outputs, "an output of this name")
     yield from _twice("/stages", (stage.name for stage in definition.stages), "a stage of this name")
     yield from _twice("/steps", (step.name for _, step in steps_of(definition)), "a step of this name")
     for s, stage in enumerate(definition.stages):

@@ -126,7 +126,7 @@ class Plans:
             revision=found.resolved.revision,
             digest=found.resolved.digest,
             definition=found.definition,
-            inputs=complete_inputs(wanted, found.definition),
+            inputs=complete_inputs(then, wanted, found.definition),
             first_step=(before.next_step or 0) if before is not None else 0,
             retry_of=attempt.retry_of,
             outputs=before.outputs if before is not None else {},

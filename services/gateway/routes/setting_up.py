@@ -90,6 +90,7 @@ class Workflows:
             description=given.description,
             inputs=given.inputs,
             runners=given.runners,
+            outputs=given.outputs,
         )
         accepted = await self._orders.send(call, order, c.PutWorkflow(definition=definition))
         return done(accepted, stream_id(workflow_stream(project, name)))
