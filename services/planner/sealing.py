@@ -12,7 +12,6 @@ from contracts.references import references
 from contracts.refusals import Fault
 from contracts.values import ApprovalRule, Content, Item, TextSpec, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
-from services.planner.referring import reference_faults
 
 if TYPE_CHECKING:
     from services.planner.decider import Known
@@ -97,7 +96,6 @@ def _items(content: Content, known: "Known") -> Iterator[Fault]:
                 yield Fault(f"/items/{i}/needs/{j}", f"there is no item {need}", "unknown_item")
         if isinstance(item.spec, WorkflowSpec):
             yield from _workflow(i, item, item.spec, known)
-    yield from reference_faults(content.items, known.definitions)
     yield from _cycles(content.items)
 
 

@@ -25,6 +25,7 @@ from contracts.rights import acts_on_item, demand_mover, forbidden, moves_plan, 
 from contracts.seal import seal_of
 from contracts.values import Changes, Content
 from contracts.workflow import WorkflowDefinition
+from services.planner.decider.referring import reference_faults
 from services.planner.sealing import sealing_faults, structural_faults
 
 
@@ -109,7 +110,8 @@ def _demand_structure(content: Content) -> None:
 def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     demand_mover(plan, actor)
     _demand_planning(plan)
-    if faults := sealing_faults(plan, at, known):
+    faults = (*sealing_faults(plan, at, known), *reference_faults(plan.content.items, known.definitions))
+    if faults:
         raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
     return (seal_of(plan.content, known.workflows),)
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from contracts.values import Item
 from contracts.workflow import ScriptStep, Stage, WorkflowDefinition, WorkflowInput
-from services.planner.referring import reference_faults
-from services.planner.sealing import sealing_faults
-from tests.support.builders import NOON, created, plan_after, text_item, workflow_item
-from tests.unit.planner.test_decider import PEOPLE, ZONES, Known
+from services.planner.decider.referring import reference_faults
+from tests.support.builders import created, plan_after, text_item, workflow_item
+from tests.unit.planner.test_decider import PEOPLE, ZONES, Known, faults
 
 STAGES = (Stage(name="all", steps=(ScriptStep(name="one", script="true"),)),)
 BUILD = WorkflowDefinition(project="web", name="deploy", stages=STAGES, outputs=("image",))
+DEPLOY = WorkflowDefinition(project="web", name="deploy", stages=STAGES, inputs=(WorkflowInput(name="image"),))
 
 
 def codes(*items: Item, definitions: Mapping[str, WorkflowDefinition] = {}) -> dict[str, str]:
@@ -73,5 +73,10 @@ def test_no_output_can_choose_a_credential() -> None:
         workflow_item("deploy", needs=("build",), inputs={"token": "secret:${items.build.outputs.image}"}),
     )
     known = Known(people=PEOPLE, zones=ZONES, definitions={"build": BUILD, "deploy": definition})
-    faults = sealing_faults(plan_after(created(items=items)), NOON, known)
-    assert [(fault.path, fault.code) for fault in faults] == [("/items/1/spec/inputs/token", "credential_in_clear")]
+    assert faults(plan_after(created(items=items)), known) == {"/items/1/spec/inputs/token": "credential_in_clear"}
+
+
+def test_a_plan_with_a_reference_that_cannot_hold_is_not_sealed() -> None:
+    items = (workflow_item("build"), using("${items.build.outputs.image}"))
+    known = Known(people=PEOPLE, zones=ZONES, definitions={"build": BUILD, "deploy": DEPLOY})
+    assert faults(plan_after(created(items=items)), known) == {"/items/1/spec/inputs/image": "not_needed"}
