@@ -128,7 +128,9 @@ class TokenBody(Read, frozen=True, kw_only=True):
 
 
 class SecretBody(Read, frozen=True, kw_only=True):
-    value: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    """At least 4 characters: a shorter secret could not be masked in a log without garbling it and telling it."""
+
+    value: Annotated[str, Meta(min_length=4, max_length=20_000)]
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):

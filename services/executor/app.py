@@ -10,6 +10,7 @@ from contracts.envelope import Fact, category
 from contracts.evolve import fold
 from contracts.plan import Plan
 from contracts.run_state import Run, fold_run
+from infra.addresses import networks
 from infra.blobs import Blobs
 from infra.clock import Clock
 from infra.commands import Desk
@@ -78,7 +79,7 @@ class Executor:
         runs: Desk[Run] = Desk(log, fold_run)
         workflows: Desk[Workflow] = Desk(log, fold_workflow)
         shelf = Shelf(workflows)
-        self._requests = http.Requests(blobs)
+        self._requests = http.Requests(blobs, networks(settings.http_allow))
         self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
         self._desks = (plans, runs)

@@ -14,6 +14,10 @@ class Settings(Shared, frozen=True, kw_only=True):
     master_key: Annotated[Secret, Meta(description="Key of the key store; empty: steps with credentials fail.")] = (
         Secret("")
     )
+    http_allow: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks that HTTP steps may reach beside public addresses, by commas, such as 127.0.0.0/8."),
+    ] = ()
     lease_seconds: Annotated[
         float, Meta(ge=1, description="How long an executor owns a run without a sign of life, in seconds.")
     ] = 30.0

@@ -72,6 +72,7 @@ async def real_executor(house: House, nats: Nats, **settings: object) -> AsyncIt
         "GONOGO_NATS_PASSWORD": login.get("password", ""),
         "GONOGO_DATA": str(house.data),
         "GONOGO_KILL_GRACE_SECONDS": "1",
+        "GONOGO_HTTP_ALLOW": "127.0.0.0/8",
         "GONOGO_DRAIN_SECONDS": "6",
         **{f"GONOGO_{name.upper()}": str(value) for name, value in settings.items()},
     }

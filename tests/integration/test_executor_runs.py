@@ -147,6 +147,18 @@ async def test_a_missing_credential_fails_the_step_before_it_starts(house: House
     assert text_of(house, run_id(plan, "deploy", 1)) == ""
 
 
+async def test_a_request_into_a_network_that_is_not_allowed_is_not_sent_and_says_so(
+    house: House, target: Target
+) -> None:
+    async with house.executor(http_allow=("10.0.0.0/8",)) as executor:
+        definition = await executor.put(deploy(HttpStep(name="tell", url=target.url, method="POST")))
+        plan = await house.executing(workflow_item(), definition=definition)
+        await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        state = await house.item_is(plan, "failed")
+    assert "address 127.0.0.1 is not allowed; GONOGO_HTTP_ALLOW" in state.attempts[-1].error
+    assert target.requests == []
+
+
 async def test_retry_starts_at_the_failed_step_and_keeps_what_passed(house: House, target: Target) -> None:
     target.answers = [200, 500, 200]
     async with house.executor() as executor:

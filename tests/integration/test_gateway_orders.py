@@ -324,7 +324,7 @@ async def test_only_administrators_set_up_people_and_endpoints(site: Site) -> No
         ("PUT", "/api/v1/users/carl", {}),
         ("POST", "/api/v1/users/olivia/tokens", {}),
         ("DELETE", "/api/v1/tokens/x", None),
-        ("PUT", "/api/v1/secrets/x", {"value": "y"}),
+        ("PUT", "/api/v1/secrets/x", {"value": "yyyy"}),
         ("PUT", "/api/v1/endpoints/x", {}),
     ):
         answer = await site(method, path, body)

@@ -51,7 +51,7 @@ class House:
         return Settings(
             database_url=Secret(self.dsns.of("executor")),
             data=self.data,
-            **{"kill_grace_seconds": 1.0, "drain_seconds": 5.0, **fields},
+            **{"kill_grace_seconds": 1.0, "drain_seconds": 5.0, "http_allow": ("127.0.0.0/8",), **fields},
         )
 
     @asynccontextmanager

@@ -8,13 +8,14 @@ A request whose outcome is not known (we crashed) is sent again under the same k
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 import aiohttp
 import structlog
 
 from contracts.workflow import HttpStep
+from infra.addresses import Blocked, Network, guarded_sockets
 from infra.blobs import Blobs, BlobWriter
 from services.executor.adapters.saying import Masker
 from services.executor.adapters.step import Ended, Job, Stop, lost, stopped
@@ -28,10 +29,14 @@ _REFERENCE = re.compile(r"\{\{\s*inputs\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
 class Requests:
-    """Carries out HTTP steps over one session. `close` when the executor ends."""
+    """Carries out HTTP steps over one session. `close` when the executor ends.
 
-    def __init__(self, blobs: Blobs) -> None:
+    They reach public addresses, and the networks of `allow`: whoever may write a workflow is no insider of ours.
+    """
+
+    def __init__(self, blobs: Blobs, allow: Iterable[Network] = ()) -> None:
         self._blobs = blobs
+        self._allow = tuple(allow)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -62,10 +67,13 @@ class Requests:
         """Nothing is kept but the answer."""
 
     async def _ask(self, job: Job, step: HttpStep) -> Ended:
-        masker = Masker(secret.reveal() for secret in job.secrets.values())
+        masker = await asyncio.to_thread(Masker, [secret.reveal() for secret in job.secrets.values()])
         try:
             return await self._exchange(job, step, masker)
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            blocked = _blocked(error)
+            if blocked is not None:
+                return Ended("failed", f"{blocked.strerror}; GONOGO_HTTP_ALLOW names the networks that are")
             # Its text may quote the URL, and the URL may hold a credential.
             return Ended("failed", masker.text(f"{type(error).__name__}: {error}")[:500])
 
@@ -92,8 +100,18 @@ class Requests:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+            connector = aiohttp.TCPConnector(socket_factory=guarded_sockets(self._allow))
+            cookies = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False)
         return self._session
+
+
+def _blocked(error: Exception) -> Blocked | None:
+    """What the guard said, where it was the guard."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Blocked):
+        cause = cause.__cause__ or getattr(cause, "os_error", None)
+    return cause
 
 
 async def _keep(answer: aiohttp.ClientResponse, writer: BlobWriter, masker: Masker) -> None:

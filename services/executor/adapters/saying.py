@@ -2,12 +2,13 @@
 but what a secret or a line across two pieces needs.
 """
 
-import json
+import bisect
 import re
-from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterable, Sequence
 
 import msgspec
+
+from services.executor.adapters.spelling import SHORTEST_BYTES, spellings
 
 MASK = b"***"
 LONGEST_LINE_BYTES = 64 * 1024
@@ -18,50 +19,70 @@ _OUTPUT = re.compile(rb"^gonogo::output ([A-Za-z_][A-Za-z0-9_]{0,63})=([^\r\n]*)
 
 
 class Masker:
-    """Replaces secrets in a stream of bytes, also where one lies across two pieces, and as URLs and JSON write it."""
+    """Replaces secrets in a stream of bytes, in all their spellings (`spelling.py`), however the pieces are cut.
+
+    Held back is only what may be the beginning of a secret, so that who follows a log sees a line when it is said.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        forms = sorted({form for secret in secrets for form in spellings(secret)})
+        self._forms = forms
         self._longest = max((len(form) for form in forms), default=1)
-        alternatives = sorted(forms, key=len, reverse=True)
-        self._any = re.compile(b"|".join(map(re.escape, alternatives))) if forms else None
+        self._any = re.compile(_alternatives(forms)) if forms else None
+        heads = sorted({form[:SHORTEST_BYTES] for form in forms})
+        self._head = re.compile(b"(?=%b)" % _alternatives(heads)) if heads else None
         self._held = b""
 
     def feed(self, piece: bytes) -> bytes:
-        """What may be shown by now. The end of it is held back while it may be the beginning of a secret."""
-        return self._masked(self._held + piece, keep=self._longest - 1)
+        """What may be shown by now."""
+        return self._masked(self._held + piece if self._held else piece, last=False)
 
     def end(self) -> bytes:
         """The rest."""
-        return self._masked(self._held, keep=0)
+        return self._masked(self._held, last=True)
 
     def text(self, text: str) -> str:
         """A whole text, masked."""
         return self._any.sub(MASK, text.encode()).decode(errors="replace") if self._any else text
 
-    def _masked(self, data: bytes, keep: int) -> bytes:
+    def _masked(self, data: bytes, *, last: bool) -> bytes:
         if self._any is None:
             return data
-        cut = max(len(data) - keep, 0)  # a secret that begins before the cut lies in the data as a whole
         shown: list[bytes] = []
-        at = 0
+        at, held = 0, len(data) if last else self._beginning(data, 0)
         for match in self._any.finditer(data):
-            if match.start() >= cut:
+            if match.start() >= held:
                 break
             shown += (data[at : match.start()], MASK)
             at = match.end()
-        cut = max(cut, at)
-        shown.append(data[at:cut])
-        self._held = data[cut:]
+            if held < at:
+                held = self._beginning(data, at)
+        shown.append(data[at:held])
+        self._held = data[held:]
         return b"".join(shown)
 
+    def _beginning(self, data: bytes, after: int) -> int:
+        """Where the rest of the data begins that may go on as a secret; its end where none does."""
+        assert self._head is not None
+        start = max(after, len(data) - self._longest + 1)
+        for match in self._head.finditer(data, start):
+            if self._may_become(data[match.start() :]):
+                return match.start()
+        tails = range(max(start, len(data) - SHORTEST_BYTES + 1), len(data))
+        return next((at for at in tails if self._may_become(data[at:])), len(data))
 
-def _forms(secret: str) -> set[bytes]:
-    """The spellings of a secret that a log is likely to show."""
-    escaped = json.dumps(secret)[1:-1]
-    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), escaped, secret.strip()}
-    lines = {line.strip() for line in secret.splitlines()} if "\n" in secret else set()
-    return {form.encode() for form in forms | {line for line in lines if len(line) >= 4} if form}
+    def _may_become(self, tail: bytes) -> bool:
+        """A spelling begins so and goes on."""
+        place = bisect.bisect_right(self._forms, tail)
+        return place < len(self._forms) and self._forms[place].startswith(tail)
+
+
+def _alternatives(forms: Sequence[bytes], depth: int = SHORTEST_BYTES) -> bytes:
+    """A pattern that finds the longest of them. By first byte, then by second, ...: a hundred flat ones are slow."""
+    if depth == 0:
+        return b"(?:%b)" % b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    firsts = {form[:1]: [one[1:] for one in forms if one[:1] == form[:1]] for form in forms}
+    return b"(?:%b)" % b"|".join(re.escape(first) + _alternatives(rest, depth - 1) for first, rest in firsts.items())
 
 
 class Outputs:

@@ -59,7 +59,7 @@ class Scripts:
             failure = await self._start(folder, job)
             if failure:
                 return Ended("failed", failure)
-        watch = _Watch(self._blobs, folder, job, self._clock, self._limits)
+        watch = await asyncio.to_thread(_Watch, self._blobs, folder, job, self._clock, self._limits)
         try:
             return await watch.follow(stop)
         finally:
