@@ -1,6 +1,7 @@
 """What one append promises: once, whole, at the expected version, without harm to its neighbours in a batch."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -8,9 +9,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from contracts.envelope import leaf_hash
+from contracts.envelope import Fact, leaf_hash
 from infra.errors import Corrupt
-from infra.eventlog import Appended, Conflict, EventLog, KeyReused, Seen
+from infra.eventlog import Append, Appended, Conflict, EventLog, KeyReused, Seen
+from infra.eventlog.batch import arguments
+from infra.eventlog.verify import verify
+from infra.postgres import load_sql
 from tests.support.appends import STREAM, append_of, stream_of
 from tests.support.servers import Dsns, Postgres
 
@@ -167,6 +171,59 @@ async def test_reading_over_a_hole_is_refused_as_corruption(log: EventLog, dsns:
     with pytest.raises(Corrupt, match="hole after position 0"):
         await log.read_after(0)
     assert [fact.position for fact in await log.read_after(2)] == [3]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_batch_has_the_outcomes_of_its_commands_one_by_one(
+    log: EventLog, postgres: Postgres, seed: int
+) -> None:
+    chance = random.Random(seed)
+    batches = [[_any_command(chance, rare=chance.choice((0.0, 0.05, 0.5))) for _ in range(12)] for _ in range(40)]
+    alone = await EventLog.open((await postgres.fresh_database()).of("planner"))
+    try:
+        for batch in batches:
+            wanted = [await alone.append(command) for command in batch]
+            assert list(await asyncio.gather(*(log.append(command) for command in batch))) == wanted
+        stored, one_by_one = await log.read_after(0, 10_000), await alone.read_after(0, 10_000)
+    finally:
+        await alone.close()
+    assert len(stored) > 100
+    assert [_without_time(fact) for fact in stored] == [_without_time(fact) for fact in one_by_one]
+    assert [fact.leaf for fact in stored] == [leaf_hash(fact) for fact in stored]
+    assert (await verify(log.pool)).sound
+
+
+def _any_command(chance: random.Random, rare: float) -> Append:
+    """Mostly a new stream or the one after; `rare` is the chance of a wrong version, of a used key, of no events."""
+    number = chance.randrange(400) if chance.random() >= rare else chance.randrange(3)
+    return append_of(
+        f"k{chance.randrange(10**9) if chance.random() >= rare else chance.randrange(4)}",
+        stream=stream_of(number),
+        expected=0 if chance.random() >= rare else chance.randrange(4),
+        events=chance.choice((1, 1, 2, 3)) if chance.random() >= rare else 0,
+        body=str(chance.randrange(2)),
+    )
+
+
+def _without_time(fact: Fact) -> Fact:
+    return msgspec.structs.replace(fact, recorded_at=0, leaf=b"")
+
+
+async def test_a_stream_continued_before_it_is_begun_in_one_batch_is_a_conflict(log: EventLog) -> None:
+    others = [append_of(f"o{n}", stream=stream_of(100 + n)) for n in range(6)]
+    late, first = append_of("k2", expected=2), append_of("k1", events=2)
+    outcomes = await asyncio.gather(*(log.append(command) for command in (*others, late, first)))
+    assert outcomes[-2:] == [Conflict(0), Appended(2, 8, b"")]
+
+
+async def test_an_odd_stream_name_in_a_batch_is_refused_by_the_database_too(dsns: Dsns) -> None:
+    commands = [append_of(f"k{n}", stream=stream_of(n)) for n in range(8)]
+    commands[5] = msgspec.structs.replace(commands[5], stream="plan-NOT")
+    connection = await asyncpg.connect(dsns.of("planner"))
+    with pytest.raises(asyncpg.PostgresError, match="does not read <category>-<hex digits>"):
+        await connection.fetchrow(load_sql("infra.eventlog", "append"), *arguments(commands))
+    assert await connection.fetchval("select count(*) from log.event") == 0
+    await connection.close()
 
 
 async def test_close_sends_what_is_queued(dsns: Dsns) -> None:
