@@ -7,16 +7,21 @@ only so long. It never raises for what a receiver or the net does: that is an ou
 import asyncio
 import ssl
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 import structlog
 from aiohttp import ClientConnectorDNSError, ClientSSLError, InvalidURL
+from aiohttp.abc import AbstractResolver
 
 from contracts.delivery import DeliveryError
+from contracts.hook_address import address_faults
 from contracts.webhooks import signature
-from infra.addresses import Blocked, Network, guarded_sockets
+from infra.addresses import Blocked, Network, Reach, guarded_sockets
 from services.hook_dispatcher.decider.deliveries import Sent
 
 log = structlog.get_logger(__name__)
@@ -39,17 +44,21 @@ class Hook(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """One session for all hooks. `close` when the dispatcher ends."""
+    """One session for all hooks, and another for hosts that may lie where others may not. `close` when the dispatcher
+    ends. `resolver` is for tests."""
 
-    def __init__(self, *, allow: tuple[Network, ...], timeout_seconds: float, instance_url: str) -> None:
-        self._allow = allow
+    def __init__(
+        self, *, reach: Reach, timeout_seconds: float, instance_url: str, resolver: AbstractResolver | None = None
+    ) -> None:
+        self._reach = reach
         self._timeout_seconds = timeout_seconds
         self._instance_url = instance_url
-        self._session: aiohttp.ClientSession | None = None
+        self._resolver = resolver
+        self._sessions: dict[tuple[Network, ...], aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def send(self, hook: Hook) -> Sent:
         """The outcome. Raises nothing but cancellation."""
@@ -65,33 +74,53 @@ class Sender:
         return msgspec.structs.replace(sent, latency_ms=latency_ms)
 
     async def _post(self, hook: Hook) -> Sent:
-        async with self._open().post(
+        if faults := address_faults(
+            hook.url
+        ):  # an endpoint of an older release may have an address that none may have now
+            raise Blocked(0, f"the address {faults[0]}")
+        async with self._session_for(hook.url).post(
             hook.url, data=hook.body, headers=headers(hook, self._instance_url), allow_redirects=False
         ) as answer:
             if 200 <= answer.status < 300:
                 return Sent(status=answer.status)
-            text = (await answer.content.read(_ANSWER_BYTES)).decode("utf-8", "replace")
             return Sent(
                 status=answer.status,
-                detail=_short(text) or answer.reason or "",
-                retry_after_seconds=retry_after(answer.headers.get("Retry-After")),
+                detail=_short(await _beginning(answer)) or _short(answer.reason or ""),
+                retry_after_seconds=retry_after(
+                    answer.headers.get("Retry-After"), answer.headers.get("Date"), hook.sent_at
+                ),
             )
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                socket_factory=guarded_sockets(self._allow), limit=0, limit_per_host=_CONNECTIONS_PER_HOST
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                max_line_size=_HEADER_BYTES,
-                max_field_size=_HEADER_BYTES,
-                trust_env=False,
-            )
-        return self._session
+    def _session_for(self, url: str) -> aiohttp.ClientSession:
+        networks = self._reach.networks_for(urlsplit(url).hostname or "")
+        if networks not in self._sessions:
+            self._sessions[networks] = self._open(networks)
+        return self._sessions[networks]
+
+    def _open(self, networks: tuple[Network, ...]) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            socket_factory=guarded_sockets(networks, self._reach.ports),
+            resolver=self._resolver,
+            limit=0,
+            limit_per_host=_CONNECTIONS_PER_HOST,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+            trust_env=False,
+        )
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> str:
+    """The first of what the receiver says. That it does not come to an end does not unsay its status."""
+    try:
+        return (await answer.content.read(_ANSWER_BYTES)).decode("utf-8", "replace")
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return ""
 
 
 def headers(hook: Hook, instance_url: str) -> dict[str, str]:
@@ -114,9 +143,24 @@ def headers(hook: Hook, instance_url: str) -> dict[str, str]:
     return found
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds (RFC 9110, 10.2.3). The form with a date is not honoured: it needs the receiver's clock to be right."""
-    return float(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+def retry_after(value: str | None, date: str | None = None, sent_at: int = 0) -> float | None:
+    """Seconds (RFC 9110, 10.2.3). A date counts from the answer's own `Date`, so that the receiver's clock may be wrong;
+    without one from `sent_at` (Unix seconds)."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value) if len(value) < 10 else None
+    until = _moment(value)
+    return None if until is None else max(0.0, until - (_moment(date or "") or sent_at))
+
+
+def _moment(text: str) -> float | None:
+    """Unix seconds of an HTTP date; None of anything else."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def kind_of(error: BaseException) -> DeliveryError:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from contracts.commands import AnswerGate, OverrideGate, PutEndpoint, RecheckGate, ResendDelivery
 from contracts.evolve import fold
-from infra.addresses import networks
+from infra.addresses import reach_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
@@ -31,9 +31,9 @@ def projections(log: EventLog) -> Sequence[Projection]:
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Ground]:
-    """The running hook dispatcher. Raises Misconfigured for networks or a master key that make no sense."""
+    """The running hook dispatcher. Raises Misconfigured for networks, ports or a master key that make no sense."""
     sender = Sender(
-        allow=networks(settings.hook_allow),
+        reach=reach_of(settings.hook_allow, settings.hook_ports),
         timeout_seconds=settings.hook_timeout_seconds,
         instance_url=settings.instance_url,
     )

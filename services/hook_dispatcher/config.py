@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from infra.addresses import USUAL_PORTS
 from infra.config import Secret
 from infra.config import Settings as Shared
 from services.hook_dispatcher.decider.deliveries import Patience
@@ -17,8 +18,14 @@ class Settings(Shared, frozen=True, kw_only=True):
     )
     hook_allow: Annotated[
         tuple[str, ...],
-        Meta(description="Networks that hooks may go to beside public addresses, by commas, such as 127.0.0.0/8."),
+        Meta(
+            description="Networks or host names that hooks may go to beside public addresses, by commas, such as "
+            "10.1.0.0/16,board.internal."
+        ),
     ] = ()
+    hook_ports: Annotated[
+        tuple[str, ...], Meta(description="Ports that hooks may go to, by commas; 8000-8999 is a range.")
+    ] = USUAL_PORTS
     hook_timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="How long a receiver may take to answer, in seconds.")
     ] = 15.0

@@ -30,6 +30,7 @@ PARTS = (*SERVICES, NATS, POSTGRES)
 SETTINGS = {
     "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
     "GONOGO_HTTP_ALLOW": "127.0.0.0/8",
+    "GONOGO_HOOK_PORTS": "1-65535",
     "GONOGO_HOOK_TIMEOUT_SECONDS": "3",  # an attempt whose sender was killed is known as interrupted 2 s later
     "GONOGO_LEASE_SECONDS": "3",
 }

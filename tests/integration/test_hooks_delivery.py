@@ -290,6 +290,7 @@ async def test_a_dispatcher_that_is_killed_between_intent_and_outcome_loses_noth
                 "GONOGO_NATS_PASSWORD": settings.nats_password.reveal(),
                 "GONOGO_MASTER_KEY": MASTER,
                 "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
+                "GONOGO_HOOK_PORTS": "1-65535",
                 "GONOGO_HOOK_TIMEOUT_SECONDS": "1",
                 "GONOGO_LOG_LEVEL": "error",
             },

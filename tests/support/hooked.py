@@ -47,6 +47,7 @@ class Hooked:
         """Start a dispatcher that tries again quickly. Loopback is allowed unless the test says otherwise."""
         more = {
             "hook_allow": LOOPBACK,
+            "hook_ports": ("1-65535",),
             "master_key": Secret(MASTER),
             "hook_schedule_seconds": (0.0, 0.05, 0.05, 0.05),
             "hook_timeout_seconds": 5.0,

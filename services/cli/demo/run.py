@@ -30,6 +30,7 @@ GATES = ("finish_planning", "start_execute", "all_job_done")
 SYSTEM_SETTINGS: Mapping[str, str] = {
     "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
     "GONOGO_HTTP_ALLOW": "127.0.0.0/8",
+    "GONOGO_HOOK_PORTS": "1-65535",
     "GONOGO_HOOK_SCHEDULE_SECONDS": "0,1,1,2,2,5,5,10,10,30",
     "GONOGO_LEASE_SECONDS": "5",
 }

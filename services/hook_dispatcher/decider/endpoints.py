@@ -4,10 +4,10 @@ Whether the address may be reached is not looked up here: names change, so it is
 """
 
 import re
-from urllib.parse import urlsplit
 
 from contracts.commands import Actor, PutEndpoint
 from contracts.delivery import EndpointPut
+from contracts.hook_address import address_faults
 from contracts.plan_events import Event
 from contracts.refusals import Fault, Refused
 
@@ -18,32 +18,12 @@ def put(before: EndpointPut | None, command: PutEndpoint, actor: Actor) -> tuple
     """The endpoint as it is from now on; `()` when it is already so. Raises Refused with all faults."""
     if not actor.administrator:
         raise Refused("forbidden", f"{actor.id} may not set endpoints; administrators may.")
-    faults = [*_url_faults(command.url), *_other_faults(command)]
+    faults = [*(Fault("/url", fault) for fault in address_faults(command.url)), *_other_faults(command)]
     if faults:
         raise Refused("invalid_endpoint", "Hooks cannot be sent there.", faults)
     events = tuple(dict.fromkeys(command.events))
     after = EndpointPut(url=command.url, secret_ref=command.secret_ref, events=events, enabled=command.enabled)
     return () if after == before else (after,)
-
-
-def _url_faults(url: str) -> list[Fault]:
-    try:
-        parts = urlsplit(url)
-        port_wrong = parts.port == 0
-    except ValueError as error:
-        return [Fault("/url", f"is not an address: {error}")]
-    checks = (
-        (parts.scheme not in ("http", "https"), "must begin with https:// or http://"),
-        (not parts.hostname, "names no host"),
-        (port_wrong, "port 0 cannot be reached"),
-        (
-            parts.username is not None or parts.password is not None,
-            "carries a user or password, which everybody would see",
-        ),
-        (bool(parts.fragment), "has a fragment (#...), which is never sent"),
-        (not url.isascii() or not url.isprintable() or " " in url, "has characters that must be percent-encoded"),
-    )
-    return [Fault("/url", detail) for wrong, detail in checks if wrong]
 
 
 def _other_faults(command: PutEndpoint) -> list[Fault]:

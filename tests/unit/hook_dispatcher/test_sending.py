@@ -53,11 +53,27 @@ def test_without_a_key_there_is_no_signature_and_the_clear_secret_is_never_sent(
     ("value", "seconds"),
     [
         *[("120", 120.0), ("0", 0.0), (None, None), ("", None), ("-1", None), ("1.5", None), ("soon", None)],
-        *[("²", None), ("9" * 40, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)],
+        *[("²", None), ("9" * 40, None), ("Wed, 99 Oct 2026 07:28:00 GMT", None)],
     ],
 )
-def test_retry_after_is_read_in_seconds_only(value: str | None, seconds: float | None) -> None:
+def test_retry_after_is_read_in_seconds(value: str | None, seconds: float | None) -> None:
     assert retry_after(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:27:00 GMT", 60.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:29:00 GMT", 0.0),
+        ("Wednesday, 21-Oct-26 07:28:00 GMT", "Wed Oct 21 07:27:30 2026", 30.0),  # the two obsolete forms
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None, 120.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", "yesterday", 120.0),
+    ],
+)
+def test_retry_after_with_a_date_counts_from_the_receivers_own_clock(
+    value: str, date: str | None, seconds: float
+) -> None:
+    assert retry_after(value, date, 1792567560) == seconds
 
 
 @pytest.mark.parametrize(
