@@ -43,6 +43,21 @@ class EditPlan(Command, frozen=True, tag="edit_plan"):
     changes: Changes
 
 
+class ApplyPlan(Command, frozen=True, tag="apply_plan"):
+    """Create the plan, or change it, so that it has this content. `source` `None`: the plan must be there.
+
+    `base`: only change it if it is still at this version. An empty owner stays who it is. `dry_run`: only say what it
+    would do.
+    """
+
+    plan: PlanId
+    project: Slug
+    content: Content
+    source: Source | None = None
+    base: int | None = None
+    dry_run: bool = False
+
+
 class SealPlan(Command, frozen=True, tag="seal_plan"):
     plan: PlanId
 
@@ -157,6 +172,7 @@ AnyCommand = (
     CreatePlan
     | CopyPlan
     | EditPlan
+    | ApplyPlan
     | SealPlan
     | ReopenPlan
     | CancelPlan
@@ -179,7 +195,15 @@ AnyCommand = (
 )
 
 SERVICES: dict[str, tuple[type[Command], ...]] = {
-    "planner": (CreatePlan, CopyPlan, EditPlan, SealPlan, ReopenPlan, CancelPlan),
+    "planner": (
+        CreatePlan,
+        CopyPlan,
+        EditPlan,
+        ApplyPlan,
+        SealPlan,
+        ReopenPlan,
+        CancelPlan,
+    ),
     "approval": (SubmitPlan, VoteOnPlan, WithdrawVote),
     "executor": (
         StartPlan,

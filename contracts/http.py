@@ -184,6 +184,12 @@ class ImportQuery(Read, frozen=True, kw_only=True):
     source: Annotated[str, Meta(max_length=200)] = ""
 
 
+class ApplyQuery(Read, frozen=True, kw_only=True):
+    """`dry_run`: decide everything, say what differs, and change nothing."""
+
+    dry_run: bool = False
+
+
 class LogQuery(Read, frozen=True, kw_only=True):
     """`attempt` counts from 1; without it the newest. `offset` in bytes: what comes after what you have."""
 

@@ -19,10 +19,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Source(Event, frozen=True, gc=False):
-    """Where a plan came from: a file that was imported or a plan that was copied."""
+    """Where a plan came from: a checklist that was imported, a plan that was copied, a plan file, a template.
 
-    kind: Literal["checklist", "copy"]
+    `revision` and `values` are those of a template: with them it can be filled in again and compared.
+    """
+
+    kind: Literal["checklist", "copy", "file", "template"]
     name: str
+    revision: int = 0
+    values: dict[str, str] = {}
 
 
 class PlanCreated(Event, frozen=True, gc=False):

@@ -16,6 +16,7 @@ class Exit(IntEnum):
     NOT_ALLOWED = 4
     NOT_FOUND = 5
     STALE = 6
+    DIFFERS = 7
     FAULT = 70
     INTERRUPTED = 130
 
@@ -28,6 +29,7 @@ EXIT_CODES: dict[Exit, str] = {
     Exit.NOT_ALLOWED: "not authenticated, or not allowed",
     Exit.NOT_FOUND: "there is no such thing",
     Exit.STALE: "the plan has changed since it was read, or a version must be given",
+    Exit.DIFFERS: "a dry run found something to change",
     Exit.FAULT: "a fault of gonogo itself",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }

@@ -130,6 +130,10 @@ class Output:
         """A text of several lines, such as a log, ending in a line feed."""
         self._out.file.write(clean(text, lines=True) + ("" if text.endswith("\n") or not text else "\n"))
 
+    def document(self, text: str) -> None:
+        """A file on stdout, to the letter: what is written into a pipe must read back the same."""
+        self._out.file.write(text)
+
     def note(self, text: str, style: str = "") -> None:
         """Something for the person, not for the pipe."""
         self._err.print(Text(clean(text, lines=True), style=style), soft_wrap=True)

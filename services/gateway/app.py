@@ -29,6 +29,7 @@ from services.gateway.orders import Orders
 from services.gateway.route import Route
 from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.feed import feed_routes
+from services.gateway.routes.files import file_routes
 from services.gateway.routes.items import gate_orders, item_orders
 from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
@@ -115,6 +116,7 @@ def routes_of(parts: Parts) -> list[Route]:
     desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
     routes = [
         *plan_orders(orders),
+        *file_routes(orders),
         *item_orders(orders),
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),

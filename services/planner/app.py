@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from contracts.commands import CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.commands import ApplyPlan, CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
 from contracts.evolve import fold
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -14,6 +14,7 @@ from infra.projection import Projection
 from infra.requests import Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
+from services.planner.handlers.filing import Filing
 from services.planner.projections import PlanList
 
 
@@ -27,11 +28,13 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running planner."""
     async with open_ground("planner", settings) as ground:
         await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
-        planner = Planner(ground.log, Desk(ground.log, fold), Identities(ground.log.pool))
+        plans = Desk(ground.log, fold)
+        planner = Planner(ground.log, plans, Identities(ground.log.pool))
         handlers = {
             CreatePlan: planner.create,
             CopyPlan: planner.copy,
             EditPlan: planner.edit,
+            ApplyPlan: Filing(ground.log, plans).apply,
             SealPlan: planner.seal,
             ReopenPlan: planner.move,
             CancelPlan: planner.move,

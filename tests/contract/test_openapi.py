@@ -182,9 +182,9 @@ def test_every_problem_code_that_is_announced_exists_and_stands_under_its_status
                 assert {known[code] for code in codes} == {int(status)}, where
 
 
-def test_nothing_but_health_measurements_and_this_description_is_open(routes: list[Route]) -> None:
+def test_nothing_but_health_measurements_and_descriptions_is_open(routes: list[Route]) -> None:
     open_paths = {route.path for route in routes if route.access == "open"}
-    assert open_paths == {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+    assert open_paths == {"/healthz", "/readyz", "/metrics", "/openapi.json", "/schemas/plan-file.json"}
 
 
 def test_changing_a_plan_as_a_whole_insists_on_a_version_and_a_vote_does_not(routes: list[Route]) -> None:

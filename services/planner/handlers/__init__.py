@@ -46,7 +46,7 @@ class Planner:
         """CreatePlan: a plan with the next running number."""
         command = request.command
         assert isinstance(command, CreatePlan)
-        command = replace(command, content=_clean_content(command.content))
+        command = replace(command, content=clean_content(command.content))
         return await self._new(request, command, None)
 
     async def copy(self, request: Request) -> Accepted:
@@ -126,7 +126,8 @@ def clean(text: str) -> str:
     return nh3.clean(text, tags=_TAGS, url_schemes={"https", "mailto"})
 
 
-def _clean_content(content: Content) -> Content:
+def clean_content(content: Content) -> Content:
+    """The content with all of its texts cleaned."""
     return replace(content, description=clean(content.description), items=_clean_items(content.items))
 
 

@@ -1,0 +1,292 @@
+"""Does this untyped document have the shape of that type? All faults at once, with their paths, and no file of its own.
+
+For documents that people write: YAML files, where a text without quotes may be meant as a number, and templates, where
+a text with a placeholder has its final form only later. What is read is decided by the type that is wanted and never
+guessed from the text: where the type says text, `no`, `1.10` and `2026-11-20` are texts, exactly as they are written.
+
+It knows the types that our words are made of and no others; whatever it lets pass, msgspec still has the last word.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import inspect
+
+from contracts.refusals import Fault, pointer
+from contracts.values import Moment
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_TRUTHS = {"true": True, "false": False}
+_OFFSET = re.compile(r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$")
+_NEAR = 0.6
+_AN_EXAMPLE = "write it like 2026-11-20T20:00:00+01:00"
+
+Path = tuple[str | int, ...]
+IsOpen = Callable[[str], bool]
+
+
+class Plain(str):
+    """A text that stands without quotes: it may also be read as a number, or as true or false, where that is wanted."""
+
+    __slots__ = ()
+
+
+class Fitted(NamedTuple):
+    """`value` is made of dicts, lists, texts, integers, truths and None: what `msgspec.convert` takes. Without faults
+    only, it is worth converting."""
+
+    value: Any
+    faults: tuple[Fault, ...]
+
+
+def fit(value: object, wanted: Any, *, is_open: IsOpen = lambda text: False) -> Fitted:
+    """The document as this type wants it. A text for which `is_open` says yes fits everywhere and is left as it is."""
+    fitting = _Fitting(is_open)
+    fitted = fitting.fit(value, _type_info(wanted), ())
+    return Fitted(fitted, tuple(fitting.faults))
+
+
+@cache
+def _type_info(wanted: Any) -> inspect.Type:
+    return inspect.type_info(wanted)
+
+
+class _Fitting:
+    """One walk through one document."""
+
+    def __init__(self, is_open: IsOpen) -> None:
+        self.faults: list[Fault] = []
+        self._is_open = is_open
+
+    def _fault(self, path: Path, detail: str, code: str = "invalid") -> None:
+        self.faults.append(Fault(pointer(path), detail, code))
+
+    def fit(self, value: object, wanted: inspect.Type, path: Path) -> Any:
+        description = ""
+        while isinstance(wanted, inspect.Metadata):
+            description = str((wanted.extra_json_schema or {}).get("description", description))
+            wanted = wanted.type
+        if isinstance(value, str) and self._is_open(value):
+            return str(value)
+        match wanted:
+            case inspect.StructType():
+                return self._struct(value, wanted, path)
+            case inspect.UnionType():
+                return self._union(value, wanted, path)
+            case inspect.VarTupleType() | inspect.ListType():
+                return self._several(value, wanted, path)
+            case inspect.DictType():
+                return self._named(value, wanted, path)
+            case inspect.AnyType():
+                return _untyped(value)
+            case _:
+                return self._leaf(value, wanted, path, description)
+
+    def _struct(self, value: object, wanted: inspect.StructType, path: Path) -> Any:
+        if not isinstance(value, Mapping):
+            self._fault(
+                path, f"must have fields ({_listed([f.encode_name for f in wanted.fields])}), not be {_kind(value)}"
+            )
+            return value
+        fields = {field.encode_name: field for field in wanted.fields}
+        tag = {wanted.tag_field} if wanted.tag_field else set()
+        for name in value:
+            if name not in fields and name not in tag:
+                self._fault((*path, str(name)), _unknown(str(name), [*fields, *sorted(tag)]), "unknown_field")
+        fitted = {name: value[name] for name in tag & set(value)}
+        for name, field in fields.items():
+            if name not in value or (value[name] is None and not field.required and not _may_be_none(field.type)):
+                if field.required:
+                    self._fault((*path, name), "is missing", "missing")
+                continue
+            fitted[name] = self.fit(value[name], field.type, (*path, name))
+        return fitted
+
+    def _union(self, value: object, wanted: inspect.UnionType, path: Path) -> Any:
+        if value is None and wanted.includes_none:
+            return None
+        kinds = [kind for kind in wanted.types if not isinstance(kind, inspect.NoneType)]
+        if len(kinds) == 1:
+            return self.fit(value, kinds[0], path)
+        structs = {kind.tag: kind for kind in kinds if isinstance(kind, inspect.StructType) and kind.tag is not None}
+        if len(structs) != len(kinds):
+            return self._simple(value, kinds, path)
+        field = next(iter(structs.values())).tag_field
+        if not isinstance(value, Mapping) or field not in value:
+            self._fault((*path, str(field)), f"is missing; it is one of {_listed(structs)}", "missing")
+            return value
+        tag = str(value[field])
+        if tag not in structs:
+            self._fault((*path, str(field)), f"must be one of {_listed(structs)}")
+            return value
+        return {**self._struct(value, structs[tag], path), str(field): tag}
+
+    def _simple(self, value: object, kinds: Sequence[inspect.Type], path: Path) -> Any:
+        """One of several simple kinds: the one that the value has already."""
+        if any(_fits_as_it_is(value, kind) for kind in kinds):
+            return str(value) if isinstance(value, str) else value
+        self._fault(path, f"must not be {_kind(value)}")
+        return value
+
+    def _several(self, value: object, wanted: inspect.VarTupleType | inspect.ListType, path: Path) -> Any:
+        if not isinstance(value, list | tuple):
+            self._fault(path, f"must be a list, not {_kind(value)}")
+            return value
+        self._length(len(value), wanted, path, "entries")
+        return [self.fit(one, wanted.item_type, (*path, i)) for i, one in enumerate(value)]
+
+    def _named(self, value: object, wanted: inspect.DictType, path: Path) -> Any:
+        if not isinstance(value, Mapping):
+            self._fault(path, f"must have names and values, not be {_kind(value)}")
+            return value
+        self._length(len(value), wanted, path, "entries")
+        for name in value:
+            self._leaf(name, _bare(wanted.key_type), (*path, str(name)), "a name that is possible here")
+        return {str(name): self.fit(one, wanted.value_type, (*path, str(name))) for name, one in value.items()}
+
+    def _leaf(self, value: object, wanted: inspect.Type, path: Path, description: str) -> Any:
+        match wanted:
+            case inspect.StrType() if isinstance(value, str):
+                self._text(value, wanted, path, description)
+                return str(value)
+            case inspect.IntType() if (number := _integer(value)) is not None:
+                self._bounds(number, wanted, path)
+                return number
+            case inspect.BoolType() if (truth := _truth(value)) is not None:
+                return truth
+            case inspect.LiteralType() if isinstance(value, str) and value in wanted.values:
+                return str(value)
+            case inspect.DateTimeType() if isinstance(value, str):
+                return self._moment(value, path)
+            case inspect.LiteralType():
+                self._fault(path, f"must be one of {_listed([str(one) for one in wanted.values])}")
+            case inspect.IntType():
+                self._fault(path, f"must be a whole number, not {_kind(value)}")
+            case inspect.BoolType():
+                self._fault(path, f"must be true or false, not {_kind(value)}")
+            case inspect.DateTimeType():
+                self._fault(path, f"must be a time with its offset, not {_kind(value)}; {_AN_EXAMPLE}")
+            case _:
+                self._fault(path, f"must be a text, not {_kind(value)}")
+        return value
+
+    def _text(self, text: str, wanted: inspect.StrType, path: Path, description: str) -> None:
+        self._length(len(text), wanted, path, "characters")
+        if "\x00" in text:
+            self._fault(path, "must not contain the character U+0000")
+        elif wanted.pattern is not None and text and not re.search(wanted.pattern, text):
+            what = (
+                f"be {description}" if description else f"match {wanted.pattern.removesuffix('(?!' + chr(92) + 'n)')}"
+            )
+            self._fault(path, f"must {what}")
+
+    def _length(self, length: int, wanted: Any, path: Path, what: str) -> None:
+        if wanted.min_length is not None and length < wanted.min_length:
+            self._fault(path, "is empty" if not length else f"must have {wanted.min_length} {what} at least")
+        if wanted.max_length is not None and length > wanted.max_length:
+            self._fault(path, f"has {length} {what}; {wanted.max_length} are allowed")
+
+    def _bounds(self, number: int, wanted: inspect.IntType, path: Path) -> None:
+        if wanted.ge is not None and number < wanted.ge:
+            self._fault(path, f"must be {wanted.ge} or more")
+        if wanted.le is not None and number > wanted.le:
+            self._fault(path, f"must be {wanted.le} or less")
+
+    def _moment(self, text: str, path: Path) -> str:
+        try:
+            msgspec.convert(str(text), Moment)
+        except msgspec.ValidationError:
+            known = bool(_OFFSET.search(text)) or len(text) < 16
+            what = f"is no time; {_AN_EXAMPLE}" if known else f"has no offset from UTC; {_AN_EXAMPLE}, or with Z"
+            self._fault(path, what)
+        return str(text)
+
+
+def _bare(wanted: inspect.Type) -> inspect.Type:
+    while isinstance(wanted, inspect.Metadata):
+        wanted = wanted.type
+    return wanted
+
+
+def _may_be_none(wanted: inspect.Type) -> bool:
+    bare = _bare(wanted)
+    return isinstance(bare, inspect.UnionType) and bare.includes_none
+
+
+def _fits_as_it_is(value: object, wanted: inspect.Type) -> bool:
+    match _bare(wanted):
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str)
+        case _:
+            return False
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, Plain):
+        return int(value) if _INTEGER.fullmatch(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _truth(value: object) -> bool | None:
+    if isinstance(value, Plain):
+        return _TRUTHS.get(value)
+    return value if isinstance(value, bool) else None
+
+
+def _untyped(value: object) -> Any:
+    match value:
+        case str():
+            return str(value)
+        case Mapping():
+            return {str(name): _untyped(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_untyped(one) for one in value]
+        case _:
+            return value
+
+
+def _kind(value: object) -> str:
+    """What was given, by kind and never by content: it may be a secret."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case Mapping():
+            return "a group of fields"
+        case _:
+            return "a list"
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    return "is not a known field" + (f"; did you mean {near[0]}?" if near else f"; known are {_listed(known)}")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(str(name) for name in names)
+
+
+def paths(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text of a document with its path, names of fields left out."""
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for name, one in value.items():
+                yield from paths(one, (*path, str(name)))
+        case list() | tuple():
+            for i, one in enumerate(value):
+                yield from paths(one, (*path, i))
