@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args
 
 import msgspec
 
+from contracts.hook_jobs import Repo, Wire
 from contracts.plan import Status
 from contracts.values import GateName
 
@@ -23,10 +24,6 @@ SPELLINGS: Mapping[str, Status] = {
 """The sample's spelling of the final check, beside the table's. Both are read; the table's is written."""
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields in the order in which they are sent. Unknown ones are ignored."""
-
-
 class WorkflowParam(Wire, frozen=True):
     """A global variable. The value of a credential is masked, always."""
 
@@ -34,7 +31,7 @@ class WorkflowParam(Wire, frozen=True):
     description: str = ""
     type: str = "string"
     value: str = ""
-    repo: Any | None = None
+    repo: Repo | None = None
     choice_options: tuple[str, ...] = ()
     choice_value: tuple[str, ...] = ()
     default: str = ""
@@ -43,7 +40,7 @@ class WorkflowParam(Wire, frozen=True):
 
 
 class WorkflowJob(Wire, frozen=True):
-    """`spec` has a shape of its own for each type; ours are all `freestyle`."""
+    """`spec` has a shape of its own for each type; `contracts.hook_jobs.job_spec` reads it."""
 
     name: str
     type: str
@@ -54,27 +51,6 @@ class WorkflowJob(Wire, frozen=True):
 class WorkflowStage(Wire, frozen=True):
     name: str
     jobs: tuple[WorkflowJob, ...] = ()
-
-
-class KeyVal(Wire, frozen=True):
-    key: str
-    value: str
-    type: str = "string"
-    registry_id: str = ""
-    is_credential: bool = False
-    description: str = ""
-    source: str = "runtime"
-
-
-class FreestyleSpec(Wire, frozen=True):
-    """A general job: the variables that a script gets."""
-
-    freestyle_type: str = ""
-    source: str = "runtime"
-    job_name: str = ""
-    repos: tuple[Any, ...] = ()
-    envs: tuple[KeyVal, ...] = ()
-    services: tuple[Any, ...] = ()
 
 
 class HookWorkflow(Wire, frozen=True):

@@ -6,11 +6,12 @@ the key store, so that its value never comes near the log.
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from contracts.canonical import canonical
+from contracts.hook_jobs import JobType
 from contracts.plan_events import Event
 from contracts.values import InputName, LongText, Name, Ref, ShortText, Slug, Value
 
@@ -26,6 +27,15 @@ class WorkflowInput(Value, frozen=True):
     description: ShortText = ""
 
 
+class ShownAs(Value, frozen=True):
+    """How hooks describe a step to receivers that were written for the reference: the type and the specification of a job
+    there (`contracts.hook_jobs`). Texts may hold `{{inputs.NAME}}`; what is a credential is masked. It changes nothing of
+    what runs."""
+
+    type: JobType
+    spec: dict[str, Any] = {}
+
+
 class ScriptStep(Value, frozen=True, tag_field="type", tag="script"):
     """A process: `script` under `/bin/sh`. Succeeds with exit code 0. A line `gonogo::output NAME=VALUE` is an output."""
 
@@ -34,6 +44,7 @@ class ScriptStep(Value, frozen=True, tag_field="type", tag="script"):
     env: dict[InputName, LongText] = {}
     timeout_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
     effect: Effect = "at_most_once"
+    shown_as: ShownAs | None = None
 
 
 class HttpStep(Value, frozen=True, tag_field="type", tag="http"):
@@ -47,6 +58,7 @@ class HttpStep(Value, frozen=True, tag_field="type", tag="http"):
     expect: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = (200, 201, 202, 204)
     timeout_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 30
     effect: Effect = "at_most_once"
+    shown_as: ShownAs | None = None
 
 
 class Stage(Value, frozen=True):

@@ -23,6 +23,7 @@ from contracts.workflow import (
     steps_of,
     workflow_digest,
 )
+from services.executor.decider.shown import shown_faults
 from services.executor.views import Workflow
 
 DEFINITION_BYTES = 32 * 1024
@@ -78,6 +79,8 @@ def _step_faults(path: str, step: ScriptStep | HttpStep, inputs: frozenset[str])
     if step.effect == "detectable":
         detail = "cannot be found again after a crash by this type of step; say idempotent or at_most_once"
         yield Fault(f"{path}/effect", detail, "effect_class")
+    if step.shown_as is not None:
+        yield from shown_faults(f"{path}/shown_as", step.shown_as)
     match step:
         case ScriptStep():
             for name in step.env:

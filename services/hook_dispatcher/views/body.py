@@ -9,20 +9,17 @@ from datetime import datetime
 
 import msgspec
 
+from contracts.hook_jobs import MASKED
 from contracts.hooks import (
-    FreestyleSpec,
     HookBody,
     HookJob,
     HookPlan,
     HookWorkflow,
     JobStatus,
-    KeyVal,
     TaskStatus,
     TextSpec,
-    WorkflowJob,
     WorkflowParam,
     WorkflowSpec,
-    WorkflowStage,
 )
 from contracts.moments import micros
 from contracts.plan import ItemState, ItemStatus, Plan
@@ -30,9 +27,8 @@ from contracts.rights import owners
 from contracts.values import GateName, Item
 from contracts.values import TextSpec as Text
 from contracts.values import WorkflowSpec as Workflow
-from contracts.workflow import ScriptStep, Stage, WorkflowDefinition
-
-MASKED = "********"
+from contracts.workflow import WorkflowDefinition
+from services.hook_dispatcher.views.jobs import shown_stages
 
 _JOB_STATUS: Mapping[ItemStatus, JobStatus] = {
     "todo": "todo",
@@ -155,7 +151,7 @@ def _definition(spec: Workflow, revision: Revision | None) -> HookWorkflow:
         name=definition.name,
         display_name=definition.display_name or definition.name,
         params=tuple(_params(definition, spec.inputs)),
-        stages=tuple(_stage(stage) for stage in definition.stages),
+        stages=shown_stages(definition, spec.inputs),
         project=definition.project,
         description=definition.description,
         created_by=_bare(revision.created_by),
@@ -176,22 +172,6 @@ def _params(definition: WorkflowDefinition, given: Mapping[str, str]) -> list[Wo
         )
         for one in definition.inputs
     ]
-
-
-def _stage(stage: Stage) -> WorkflowStage:
-    jobs = (
-        WorkflowJob(
-            name=step.name,
-            type="freestyle",
-            spec=FreestyleSpec(
-                envs=tuple(KeyVal(key=key, value=value) for key, value in step.env.items())
-                if isinstance(step, ScriptStep)
-                else ()
-            ),
-        )
-        for step in stage.steps
-    )
-    return WorkflowStage(name=stage.name, jobs=tuple(jobs))
 
 
 def _bare(ref: str) -> str:
