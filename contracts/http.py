@@ -550,6 +550,18 @@ class SecretView(Answered, frozen=True, kw_only=True):
     reference: str
 
 
+class LogEvent(Answered, frozen=True, kw_only=True):
+    """A piece of what an attempt prints, up to the byte `offset`. The last one is `ended` and says how it ended."""
+
+    attempt: int
+    run: str
+    offset: int
+    text: str
+    ended: bool
+    outcome: Literal["", "done", "failed", "cancelled"]
+    error: str
+
+
 class FeedEvent(Answered, frozen=True, kw_only=True):
     """One event of the live feed. `data` is its public form; `plan` is empty where it concerns none."""
 

@@ -57,7 +57,8 @@ class Blobs:
         """What the run has said, by step and attempt. Empty when nothing was kept here."""
         folder = self._root / "runs" / _checked(_RUN, run)
         kept = []
-        for path in folder.iterdir() if folder.is_dir() else ():
+        # Names first: where the next step's file is there, the one before has its full size.
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
             if match := _KEPT.fullmatch(path.name):
                 kept.append(Kept(int(match[1]), int(match[2]), path, path.stat().st_size))
         return sorted(kept, key=lambda one: (one.step, one.attempt))

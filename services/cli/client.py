@@ -23,6 +23,7 @@ _RETRIED = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 _REQUEST = aiohttp.ClientTimeout(total=60, sock_connect=5)
+_LONGEST_EVENT_BYTES = 2 * 1024 * 1024
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 
 Notice = Callable[[str], None]
@@ -94,6 +95,12 @@ class Gateway:
     async def feed(self, plan: str | None, after: int | None) -> AsyncIterator[Event]:
         """The live feed after a position, for ever. It resumes after the last event when the connection ends; raises
         `Away` when the gateway stays away longer than our patience."""
+        async for event in self.follow("/api/v1/feed", after, plan=plan):
+            yield event
+
+    async def follow(self, path: str, after: int | None, **query: str | int | None) -> AsyncIterator[Event]:
+        """Any stream of server-sent events, resumed as `feed` is, until the caller has seen enough."""
+        params = {name: str(value) for name, value in query.items() if value is not None}
         waiting = self._patience()
         while True:
             headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -101,10 +108,11 @@ class Gateway:
                 headers["Last-Event-ID"] = str(after)
             try:
                 async with self._session.get(
-                    f"{self._url}/api/v1/feed",
-                    params={"plan": plan} if plan else {},
+                    self._url + path,
+                    params=params,
                     headers=headers,
                     timeout=_STREAM,
+                    read_bufsize=_LONGEST_EVENT_BYTES,
                     allow_redirects=False,
                 ) as response:
                     if response.status in _RETRIED:

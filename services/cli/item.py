@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from services.cli.client import Gateway
+from services.cli.exits import Exit
 from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.output import Output
+from services.cli.problems import Problem
 
 
 async def complete(plan: str, item: str, /, *, remark: str = "", writing: Writing = WRITE) -> None:
@@ -94,7 +98,9 @@ async def waive(plan: str, item: str, /, *, reason: str, writing: Writing = WRIT
     await _order(plan, item, "waive", {"reason": reason}, writing, "Waived")
 
 
-async def log(plan: str, item: str, /, *, attempt: int | None = None, reading: Reading = READ) -> None:
+async def log(
+    plan: str, item: str, /, *, attempt: int | None = None, follow: bool = False, reading: Reading = READ
+) -> None:
     """Prints what an item's run has printed.
 
     Parameters
@@ -105,14 +111,33 @@ async def log(plan: str, item: str, /, *, attempt: int | None = None, reading: R
         Id of the item.
     attempt
         Which attempt, from 1 on. Default: the newest.
+    follow
+        Go on with what it prints until it has ended; then the exit code says whether it is done.
     """
     async with asking(reading) as (gateway, output):
         path = f"/api/v1/plans/{segment(plan)}/items/{segment(item)}/log"
+        if follow:
+            await _follow(gateway, output, path, attempt)
+            return
         text = (await gateway.get(path, attempt=attempt)).body.decode(errors="replace")
         if output.as_json:
             output.json({"plan": plan, "item": item, "attempt": attempt, "log": text})
         else:
             output.raw(text)
+
+
+async def _follow(gateway: Gateway, output: Output, path: str, attempt: int | None) -> None:
+    async for event in gateway.follow(f"{path}/stream", None, attempt=attempt):
+        if output.as_json:
+            output.json_line(event.data)
+        else:
+            output.piece(str(event.data.get("text", "")))
+        if event.data.get("ended"):
+            which, outcome = f"Attempt {event.data.get('attempt')}", event.data.get("outcome")
+            if outcome != "done":
+                raise Problem(f"{which} has ended as {outcome}: {event.data.get('error')}", Exit.REFUSED)
+            output.note(f"{which} is done.")
+            return
 
 
 async def _order(plan: str, item: str, verb: str, body: dict[str, Any], writing: Writing, sentence: str) -> None:

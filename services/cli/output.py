@@ -134,6 +134,11 @@ class Output:
         """A file on stdout, to the letter: what is written into a pipe must read back the same."""
         self._out.file.write(text)
 
+    def piece(self, text: str) -> None:
+        """A part of a text, at once, ending where it ends."""
+        self._out.file.write(clean(text, lines=True))
+        self._out.file.flush()
+
     def note(self, text: str, style: str = "") -> None:
         """Something for the person, not for the pipe."""
         self._err.print(Text(clean(text, lines=True), style=style), soft_wrap=True)

@@ -31,6 +31,7 @@ from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
 from services.gateway.routes.items import gate_orders, item_orders
+from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
 from services.gateway.routes.plans import plan_orders
@@ -121,6 +122,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),
         *log_routes(desk, parts.blobs),
+        *log_stream_routes(desk, parts.blobs, lambda: parts.feed.draining),
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
         *setting_up_routes(orders, ground.log, parts.key_store),

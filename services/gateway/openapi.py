@@ -22,7 +22,10 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "If-Match": ("The ETag of the version that you change, or *.", {"type": "string"}),
     "If-None-Match": ("The ETag that you have; 304 when it is still the newest.", {"type": "string"}),
-    "Last-Event-ID": ("The log position after which to go on.", {"type": "string", "pattern": "^[0-9]+$"}),
+    "Last-Event-ID": (
+        "Where to go on: the id of the last event that you have.",
+        {"type": "string", "pattern": "^[0-9]+$"},
+    ),
     "Gonogo-Channel": ("By which channel you act, for the record.", {"enum": ["cli"]}),
 }
 _ANSWER_HEADERS = {

@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 10.0
 _WRITE_SECONDS = 20.0
-_RETRY_MILLISECONDS = 1_000
-_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_DRAIN = b"event: drain\ndata: {}\n\n"
+RETRY = b"retry: 1000\n\n"
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+DRAIN = b"event: drain\ndata: {}\n\n"
 _LARGEST_WRITE_BYTES = 256 * 1024
 
 
@@ -54,9 +54,9 @@ class LiveFeed:
         query = self._query.read(call.request)
         end = await self._feed.end_of_log()
         after = _start(call, query, end)
-        response = web.StreamResponse(headers=_HEADERS)
+        response = web.StreamResponse(headers=HEADERS)
         await response.prepare(call.request)
-        await response.write(b"retry: %d\n\n" % _RETRY_MILLISECONDS)
+        await response.write(RETRY)
         self._metrics.listeners.inc()
         try:
             await self._stream(call.request, response, after, end, query.plan)
@@ -75,7 +75,7 @@ class LiveFeed:
         async for frames in self._feed.past(after, end, plan):
             await _send(response, frames)
             if self._feed.draining:  # what came later must not be sent now: the client would go on after it
-                await _write(response, _DRAIN)
+                await write(response, DRAIN)
                 return
 
         def cut_off() -> None:
@@ -94,9 +94,9 @@ class LiveFeed:
             if frames:
                 await _send(response, [frame for frame in frames if frame.position > after])
             elif not self._feed.draining:
-                await _write(response, b": alive\n\n")
+                await write(response, b": alive\n\n")
         if not listener.too_slow:
-            await _write(response, _DRAIN)
+            await write(response, DRAIN)
 
 
 def _start(call: Call, query: h.FeedQuery, end: int) -> int:
@@ -121,12 +121,13 @@ async def _send(response: web.StreamResponse, frames: list[Frame]) -> None:
     for frame in frames:
         piece += frame.text
         if len(piece) > _LARGEST_WRITE_BYTES:
-            await _write(response, bytes(piece))
+            await write(response, bytes(piece))
             piece.clear()
     if piece:
-        await _write(response, bytes(piece))
+        await write(response, bytes(piece))
 
 
-async def _write(response: web.StreamResponse, text: bytes) -> None:
+async def write(response: web.StreamResponse, text: bytes) -> None:
+    """Raises TimeoutError for a client that takes nothing."""
     async with asyncio.timeout(_WRITE_SECONDS):
         await response.write(text)

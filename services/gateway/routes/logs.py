@@ -45,7 +45,7 @@ class Logs:
     async def read(self, call: Call) -> web.StreamResponse:
         query = self._query.read(call.request)
         plan = await existing_plan(self._desk, plan_of(call))
-        attempt = _attempt(plan, item_of(call), query.attempt)
+        attempt = attempt_of(plan, item_of(call), query.attempt)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/plain; charset=utf-8",
@@ -65,7 +65,8 @@ class Logs:
         return response
 
 
-def _attempt(plan: Plan, item_id: str, number: int | None) -> Attempt:
+def attempt_of(plan: Plan, item_id: str, number: int | None) -> Attempt:
+    """This attempt of the item that has a run, or the newest. Raises Refused."""
     if plan.item(item_id) is None and item_id not in plan.items:
         raise Refused("item_not_found", f"The plan has no item {item_id!r}.")
     attempts = [one for one in plan.state_of(item_id).attempts if one.run and number in {None, one.number}]

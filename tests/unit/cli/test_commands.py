@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from services.cli.app import ALONE, NOUNS, SYSTEM, build, main
 from services.cli.exits import EXIT_CODES
@@ -246,3 +247,31 @@ async def test_an_answer_that_nobody_expected_is_a_sentence_too(shell: Shell, fa
     assert (code, out) == (70, "")
     assert err.startswith("gonogo: Unexpected: KeyError")
     assert "Traceback" not in err
+
+
+def _streamed(*events: dict[str, Any]) -> Any:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for event in events:
+            data = msgspec.json.encode({"attempt": 1, "ended": False, "outcome": "", "error": "", **event})
+            await response.write(b"id: %d\nevent: log\ndata: %s\n\n" % (event["offset"], data))
+        return response
+
+    return answer
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("done", 0), ("failed", 1), ("cancelled", 1)])
+async def test_a_followed_log_goes_on_where_it_broke_and_ends_as_the_attempt_did(
+    shell: Shell, fake: FakeGateway, outcome: str, code: int
+) -> None:
+    fake.answers.append(_streamed({"offset": 4, "text": "one\n"}))
+    end = {"offset": 12, "text": "", "ended": True, "outcome": outcome, "error": "step x: exit code 1"}
+    fake.answers.append(_streamed({"offset": 12, "text": "t" * 200_000 + "\n"}, end))
+    ended, out, err = await shell.run("item", "log", PLAN, "deploy", "--follow", "--attempt", "1")
+    assert (ended, out) == (code, "one\n" + "t" * 200_000 + "\n")
+    assert ("exit code 1" in err) == (code == 1)
+    first, second = fake.asked
+    assert (first.path, first.query) == (f"/api/v1/plans/{PLAN}/items/deploy/log/stream", {"attempt": "1"})
+    assert "Last-Event-ID" not in first.headers
+    assert second.headers["Last-Event-ID"] == "4"
