@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from contracts.freeze import Freeze
 from contracts.plan_events import Source
 from contracts.refusals import Fault
 from contracts.values import Changes, Content, GateName, ItemId, LongText, Name, ShortText, Slug
@@ -69,6 +70,25 @@ class ReopenPlan(Command, frozen=True, tag="reopen_plan"):
 
 class CancelPlan(Command, frozen=True, tag="cancel_plan"):
     plan: PlanId
+    reason: ShortText = ""
+
+
+class OverrideFreeze(Command, frozen=True, tag="override_freeze"):
+    """The freezes that hold the plan now, or would in its window or at its schedule, do not. Administrators only."""
+
+    plan: PlanId
+    reason: ShortText = ""
+
+
+class PutFreeze(Command, frozen=True, tag="put_freeze"):
+    """`freeze` is derived from the name in the address. Administrators only."""
+
+    freeze: PlanId
+    definition: Freeze
+
+
+class DeleteFreeze(Command, frozen=True, tag="delete_freeze"):
+    freeze: PlanId
     reason: ShortText = ""
 
 
@@ -176,6 +196,9 @@ AnyCommand = (
     | SealPlan
     | ReopenPlan
     | CancelPlan
+    | OverrideFreeze
+    | PutFreeze
+    | DeleteFreeze
     | SubmitPlan
     | VoteOnPlan
     | WithdrawVote
@@ -203,6 +226,9 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         SealPlan,
         ReopenPlan,
         CancelPlan,
+        OverrideFreeze,
+        PutFreeze,
+        DeleteFreeze,
     ),
     "approval": (SubmitPlan, VoteOnPlan, WithdrawVote),
     "executor": (

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from contracts.plan_events import ResolvedWorkflow, Source
+from contracts.plan_events import Frozen, ResolvedWorkflow, Source
 from contracts.values import Content, GateName, Item
 
 Status = Literal[
@@ -148,6 +148,24 @@ class Drift(msgspec.Struct, frozen=True):
     at: int
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """The plan would have started, but for this freeze; it is looked at again at `until` (Unix µs)."""
+
+    freeze: str
+    name: str
+    until: int
+    since: int
+
+
+class FreezeOverride(msgspec.Struct, frozen=True):
+    """Occurrences of freezes that do not hold this plan: who said so, why."""
+
+    freezes: tuple[Frozen, ...]
+    reason: str
+    by: str
+    at: int
+
+
 class Times(msgspec.Struct, frozen=True):
     """Milestones, as the hook body has them. 0: not reached in this pass."""
 
@@ -185,6 +203,8 @@ class Plan(msgspec.Struct, kw_only=True):
     settled: bool = False
     drift: Drift | None = None
     reason: str = ""
+    held: Hold | None = None
+    overrides: tuple[FreezeOverride, ...] = ()
 
     def item(self, item_id: str) -> Item | None:
         """The item with this id, if the plan has it."""
@@ -193,6 +213,14 @@ class Plan(msgspec.Struct, kw_only=True):
     def state_of(self, item_id: str) -> ItemState:
         """Where the item stands; a new one is `todo`."""
         return self.items.get(item_id, TODO)
+
+    def overrides_freeze(self, frozen: Frozen) -> bool:
+        """Somebody who may has said that this occurrence does not hold the plan. A part of one is covered by it."""
+        return any(
+            one.freeze == frozen.freeze and one.start <= frozen.start and frozen.end <= one.end
+            for override in self.overrides
+            for one in override.freezes
+        )
 
     @property
     def approved(self) -> bool:

@@ -194,6 +194,30 @@ class PlanTimedOut(Event, frozen=True, gc=False):
     running: tuple[str, ...] = ()
 
 
+class Frozen(Event, frozen=True, gc=False):
+    """One occurrence of a freeze, by the freeze's id and name: from `start` until before `end`, Unix microseconds."""
+
+    freeze: str
+    name: str
+    start: int
+    end: int
+
+
+class PlanHeld(Event, frozen=True, gc=False):
+    """The plan would start now, but for a freeze that ends at `until` (Unix µs). It is looked at again then."""
+
+    freeze: str
+    name: str
+    until: int
+
+
+class FreezeOverridden(Event, frozen=True, gc=False):
+    """These occurrences do not hold the plan. A freeze that is changed to reach further holds it again."""
+
+    freezes: tuple[Frozen, ...]
+    reason: str
+
+
 class GateOpened(Event, frozen=True, gc=False):
     """A round of asking: hooks with this code go out, callbacks with this code are heard. `deadline` in Unix µs."""
 
@@ -257,6 +281,8 @@ EVENTS: dict[str, type[Event]] = {
     "plan.items_settled.v1": ItemsSettled,
     "plan.succeeded.v1": PlanSucceeded,
     "plan.timed_out.v1": PlanTimedOut,
+    "plan.held.v1": PlanHeld,
+    "plan.freeze_overridden.v1": FreezeOverridden,
     "gate.opened.v1": GateOpened,
     "gate.progressed.v1": GateProgressed,
     "gate.passed.v1": GatePassed,
@@ -272,6 +298,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "plan.sealed.v1",
         "plan.reopened.v1",
         "plan.cancelled.v1",
+        "plan.freeze_overridden.v1",
     ),
     "approval": (
         "plan.submitted.v1",
@@ -289,6 +316,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "plan.items_settled.v1",
         "plan.succeeded.v1",
         "plan.timed_out.v1",
+        "plan.held.v1",
         "item.started.v1",
         "item.finished.v1",
         "item.completed.v1",

@@ -16,17 +16,17 @@ from contracts.plan import (
 
 
 def _start_requested(plan: Plan, event: e.StartRequested, fact: Fact) -> None:
-    plan.start_requested = event.by
+    plan.start_requested, plan.held = event.by, None
     gate_due(plan, "start_execute")
 
 
 def _execution_started(plan: Plan, event: e.ExecutionStarted, fact: Fact) -> None:
-    plan.status = "executing"
+    plan.status, plan.held = "executing", None
     plan.times = replace(plan.times, executing=fact.at)
 
 
 def _schedule_missed(plan: Plan, event: e.ScheduleMissed, fact: Fact) -> None:
-    plan.schedule_missed, plan.reason = True, event.reason
+    plan.schedule_missed, plan.reason, plan.held = True, event.reason, None
 
 
 def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:

@@ -20,7 +20,7 @@ def end(plan: Plan, fact: Fact) -> None:
     if plan.approval.state == "open":
         plan.approval = replace(plan.approval, state="closed")
     plan.gates = {gate: closed(state) for gate, state in plan.gates.items()}
-    plan.times = replace(plan.times, ended=fact.at)
+    plan.times, plan.held = replace(plan.times, ended=fact.at), None
     touch(plan, fact)
 
 

@@ -42,6 +42,10 @@ VERBS: Mapping[str, str] = {
     "item.sub_step_ticked.v1": "tick",
     "item.skipped.v1": "skip",
     "item.waived.v1": "waive",
+    "plan.held.v1": "hold for freeze",
+    "plan.freeze_overridden.v1": "override freeze",
+    "freeze.put.v1": "put freeze",
+    "freeze.deleted.v1": "delete freeze",
     "gate.opened.v1": "open gate",
     "gate.progressed.v1": "report progress",
     "gate.passed.v1": "pass gate",
@@ -96,6 +100,8 @@ def _target(fact: Fact, data: dict[str, Any]) -> str:
     if kind == "plan":
         if "item" in data:
             return f"item {data['item']}"
+        if names := [one["name"] for one in (data, *data.get("freezes", ())) if "freeze" in one]:
+            return f"freeze {', '.join(names)}"
         return f"gate {data['gate']}" if "gate" in data else "plan"
     if kind == "run":
         return f"run {stream_id(fact.stream)}" + (f" step {data['name']}" if "name" in data else "")
@@ -129,6 +135,8 @@ def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
     for item, state in plan.items.items():
         if other is None or other.items.get(item) is not state:
             facets[f"item {item}"] = {"status": state.status, "attempts": len(state.attempts)}
+    facets["held"] = plan.held.name if plan.held else None
+    facets["freezes overridden"] = [one.name for override in plan.overrides for one in override.freezes]
     for gate, gate_state in plan.gates.items():
         facets[f"gate {gate}"] = f"{gate_state.state} (round {gate_state.round})" if gate_state.round else "none"
     return facets

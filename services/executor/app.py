@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from contracts.commands import Command
 from contracts.envelope import Fact, category
 from contracts.evolve import fold
+from contracts.freeze import EVENTS as FREEZE_EVENTS
 from contracts.plan import Plan
 from contracts.run_state import Run, fold_run
 from infra.addresses import networks
@@ -16,6 +17,7 @@ from infra.clock import Clock
 from infra.commands import Desk
 from infra.config import Secret
 from infra.eventlog import EventLog
+from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.postgres import load_sql
 from infra.projection import Projection
@@ -51,6 +53,7 @@ _PLAN_FACTS = frozenset(
         "plan.execution_started.v1",
         "plan.timed_out.v1",
         "plan.items_settled.v1",
+        "plan.freeze_overridden.v1",
         "gate.passed.v1",
         "gate.overridden.v1",
         "item.started.v1",
@@ -93,8 +96,9 @@ class Executor:
             self.reactor.due,
             Lease(settings.lease_seconds, settings.max_runs),
         )
-        self._plans = Plans(log, plans, runs, shelf, clock, self.reactor.due)
-        self._commands = Commands(plans, workflows, shelf)
+        self._freezes = freezes = Freezes(log.pool)
+        self._plans = Plans(log, plans, runs, shelf, freezes, clock, self.reactor.due)
+        self._commands = Commands(plans, workflows, shelf, freezes)
 
     @property
     def handlers(self) -> "dict[type[Command], Handler]":
@@ -117,10 +121,14 @@ class Executor:
     def _observe(self, facts: list[Fact]) -> None:
         for desk in self._desks:
             desk.observe(facts)
+        self._freezes.observe(facts)
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "run":
             await self.runs.look(stream)
+        elif category(stream) == "freeze":
+            for row in await self._log.pool.fetch(load_sql(_PACKAGE, "held")):
+                self.reactor.due(row["stream"])
         else:
             await self._plans.look(stream)
 
@@ -132,7 +140,8 @@ class Executor:
 
 
 def _wanted(fact: Fact) -> str | None:
-    return fact.stream if fact.type in _PLAN_FACTS or fact.type in _RUN_FACTS else None
+    known = fact.type in _PLAN_FACTS or fact.type in _RUN_FACTS or fact.type in FREEZE_EVENTS
+    return fact.stream if known else None
 
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:

@@ -3,18 +3,21 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from contracts.commands import ApplyPlan, CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.commands import ApplyPlan, CancelPlan, Command, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
 from contracts.evolve import fold
+from contracts.freeze import fold_freeze
 from infra.commands import Desk
 from infra.eventlog import EventLog
+from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
 from infra.projection import Projection
-from infra.requests import Requests
+from infra.requests import Handler, Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
 from services.planner.handlers.filing import Filing
+from services.planner.handlers.freezing import Freezing
 from services.planner.projections import PlanList
 
 
@@ -28,9 +31,10 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running planner."""
     async with open_ground("planner", settings) as ground:
         await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
-        plans = Desk(ground.log, fold)
-        planner = Planner(ground.log, plans, Identities(ground.log.pool))
-        handlers = {
+        plans, freezes = Desk(ground.log, fold), Freezes(ground.log.pool)
+        planner = Planner(ground.log, plans, Identities(ground.log.pool), freezes)
+        freezing = Freezing(plans, Desk(ground.log, fold_freeze), freezes)
+        handlers: dict[type[Command], Handler] = {
             CreatePlan: planner.create,
             CopyPlan: planner.copy,
             EditPlan: planner.edit,
@@ -38,6 +42,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             SealPlan: planner.seal,
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
+            **freezing.handlers(),
         }
         ground.project(projections(ground.log))
         ground.bus.serve("planner", Requests("planner", handlers))

@@ -81,6 +81,8 @@ def timer_rows(plan: Plan) -> list[TimerRow]:
     open_gates = [gate for gate in plan.gates.values() if gate.state == "open"]
     if open_gates:
         rows.append(TimerRow(stream, "gate_deadline", min(gate.deadline for gate in open_gates), "hook_dispatcher"))
+    if plan.held is not None:
+        rows.append(TimerRow(stream, "freeze_end", plan.held.until, "executor"))
     window, schedule = plan.content.window, plan.content.schedule
     if window is not None:
         rows.append(TimerRow(stream, "window_end", micros(window.end), "executor"))

@@ -10,11 +10,12 @@ import msgspec
 
 from contracts.commands import Actor, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
 from contracts.plan import ItemState, Plan
-from contracts.plan_events import Event, ItemCompleted, ItemSkipped, ItemStarted, ItemWaived, SubStepTicked
+from contracts.plan_events import Event, Frozen, ItemCompleted, ItemSkipped, ItemStarted, ItemWaived, SubStepTicked
 from contracts.refusals import Fault, Refused
 from contracts.rights import demand_item_actor
 from contracts.run import run_id
 from contracts.values import Item, TextSpec, WorkflowSpec
+from services.executor.decider.freezes import demand_no_freeze
 from services.executor.decider.inputs import complete_inputs
 from services.executor.decider.rules import demand_window, drift_of, is_settled, seal_drift, settling, statuses
 from services.executor.views import Found, Workflows
@@ -23,11 +24,12 @@ ItemCommand = CompleteItem | TickSubStep | ExecuteItem | SkipItem | RetryItem | 
 
 
 class Context(msgspec.Struct, frozen=True):
-    """Who asks, when (Unix µs), and what the log holds today for the item's workflow."""
+    """Who asks, when (Unix µs), what the log holds today for the item's workflow, what freeze holds the plan now."""
 
     actor: Actor
     at: int
     workflows: Workflows = {}
+    frozen: Frozen | None = None
 
 
 def decide(plan: Plan | None, command: ItemCommand, context: Context) -> tuple[Event, ...]:
@@ -42,6 +44,8 @@ def decide(plan: Plan | None, command: ItemCommand, context: Context) -> tuple[E
         return ()
     _demand_executing(plan)
     demand_window(plan, context.at)
+    if not isinstance(command, SkipItem | WaiveItem):  # these settle an item without doing anything
+        demand_no_freeze(context.frozen)
     match command:
         case CompleteItem():
             return _complete(plan, item, command)

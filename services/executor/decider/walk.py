@@ -10,6 +10,7 @@ from contracts.plan import Plan, Status
 from contracts.plan_events import (
     Event,
     ExecutionStarted,
+    Frozen,
     PlanDrifted,
     PlanTimedOut,
     ScheduleMissed,
@@ -17,6 +18,7 @@ from contracts.plan_events import (
 )
 from contracts.refusals import Refused
 from contracts.rights import demand_mover
+from services.executor.decider.freezes import demand_no_freeze, held
 from services.executor.decider.rules import (
     after_window,
     before_window,
@@ -51,7 +53,9 @@ ACTIVE: frozenset[Status] = BEFORE_START | {
 """The statuses that a window's end turns into `timeout`. A draft and a denied plan wait for their people, not for time."""
 
 
-def start(plan: Plan | None, plan_id: str, actor: Actor, at: int, workflows: Workflows) -> tuple[Event, ...]:
+def start(
+    plan: Plan | None, plan_id: str, actor: Actor, at: int, workflows: Workflows, frozen: Frozen | None = None
+) -> tuple[Event, ...]:
     """The start command. `()` when the start was asked for already. Raises Refused."""
     if plan is None:
         raise Refused("plan_not_found", f"There is no plan {plan_id}.")
@@ -60,6 +64,7 @@ def start(plan: Plan | None, plan_id: str, actor: Actor, at: int, workflows: Wor
         return ()
     _demand_startable(plan)
     demand_window(plan, at)
+    demand_no_freeze(frozen)
     schedule = plan.content.schedule
     if schedule is not None and at < micros(schedule.at) and not plan.schedule_missed:
         when = rfc3339(micros(schedule.at))
@@ -106,8 +111,8 @@ def _executing(plan: Plan) -> tuple[Event, ...]:
     return (ExecutionStarted(seal=plan.seal.value), *settling(plan, statuses(plan)))
 
 
-def due(plan: Plan, at: int, workflows: Workflows) -> tuple[Event, ...]:
-    """What follows by itself from the plan as it stands at this moment (Unix µs)."""
+def due(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None = None) -> tuple[Event, ...]:
+    """What follows by itself from the plan as it stands at this moment (Unix µs), where `frozen` holds it, if any."""
     if plan.status not in ACTIVE:
         return ()
     if _may_succeed(plan):
@@ -115,9 +120,9 @@ def due(plan: Plan, at: int, workflows: Workflows) -> tuple[Event, ...]:
     if after_window(plan, at):
         return (_timed_out(plan),)
     if plan.status in BEFORE_START:
-        return _due_before_start(plan, at, workflows)
+        return _due_before_start(plan, at, workflows, frozen)
     if plan.status == "wait_for_execute_external_check" and plan.gates["start_execute"].passable:
-        return _due_after_gate(plan, at, workflows)
+        return _due_after_gate(plan, at, workflows, frozen)
     if plan.status == "executing":
         return settling(plan, statuses(plan))
     return ()
@@ -148,7 +153,7 @@ def _timed_out(plan: Plan) -> PlanTimedOut:
     )
 
 
-def _due_before_start(plan: Plan, at: int, workflows: Workflows) -> tuple[Event, ...]:
+def _due_before_start(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None) -> tuple[Event, ...]:
     schedule = plan.content.schedule
     if schedule is not None and not plan.schedule_missed:
         if at < micros(schedule.at):
@@ -161,9 +166,9 @@ def _due_before_start(plan: Plan, at: int, workflows: Workflows) -> tuple[Event,
     if plan.status != "finish_planning" or not plan.approved or plan.drift is not None or before_window(plan, at):
         return ()
     if schedule is not None and not plan.schedule_missed:
-        return _start_unless_drifted(plan, StartRequested(by="schedule"), workflows)
+        return _start_unless_drifted(plan, StartRequested(by="schedule"), workflows, frozen)
     if schedule is None and plan.content.rules.start == "on_approval" and plan.content.approval.levels:
-        return _start_unless_drifted(plan, StartRequested(by="approval"), workflows)
+        return _start_unless_drifted(plan, StartRequested(by="approval"), workflows, frozen)
     return ()  # by its owner
 
 
@@ -173,17 +178,23 @@ def _why_missed(plan: Plan) -> str:
     return "not_approved" if plan.status in {"finish_planning", "wait_for_approval"} else plan.status
 
 
-def _start_unless_drifted(plan: Plan, requested: StartRequested, workflows: Workflows) -> tuple[Event, ...]:
+def _start_unless_drifted(
+    plan: Plan, requested: StartRequested, workflows: Workflows, frozen: Frozen | None
+) -> tuple[Event, ...]:
+    if frozen is not None:
+        return held(plan, frozen, PUNCTUAL_SECONDS)
     drifted = drift_of(plan, plan.content.items, workflows)
     if drifted is not None:
         return (PlanDrifted(item=drifted[0], fields=drifted[1]),)
     return _started(plan, requested)
 
 
-def _due_after_gate(plan: Plan, at: int, workflows: Workflows) -> tuple[Event, ...]:
+def _due_after_gate(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None) -> tuple[Event, ...]:
     """The gate let it pass: look once more whether it is still the approved plan, and the time for it."""
     if not plan.approved or plan.drift is not None or before_window(plan, at):
         return ()
+    if frozen is not None:
+        return held(plan, frozen, PUNCTUAL_SECONDS)
     drifted = drift_of(plan, plan.content.items, workflows)
     if drifted is not None:
         return (PlanDrifted(item=drifted[0], fields=drifted[1]),)

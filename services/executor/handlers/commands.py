@@ -26,6 +26,7 @@ from contracts.plan_events import Event, ItemStarted, PlanDrifted
 from contracts.refusals import Refused
 from contracts.workflow import WorkflowRevised, workflow_digest, workflow_stream
 from infra.commands import Decide, Desk
+from infra.freezes import Freezes, frozen_at
 from infra.requests import Handler, system_request
 from services.executor.decider import items, walk, workflows
 from services.executor.decider.rules import drift_of
@@ -38,10 +39,11 @@ log = structlog.get_logger()
 class Commands:
     """One handler per command. `plans` and `workflows` are the desks of this process."""
 
-    def __init__(self, plans: Desk[Plan], workflows: Desk[Workflow], shelf: Shelf) -> None:
+    def __init__(self, plans: Desk[Plan], workflows: Desk[Workflow], shelf: Shelf, freezes: Freezes) -> None:
         self._plans = plans
         self._workflows = workflows
         self._shelf = shelf
+        self._freezes = freezes
 
     def handlers(self) -> Mapping[type[Command], Handler]:
         """For `infra.requests.Requests`."""
@@ -55,7 +57,8 @@ class Commands:
 
         async def decide(plan: Plan | None) -> Sequence[Event]:
             sealed = await self._shelf.sealed(plan) if plan is not None else {}
-            return walk.start(plan, command.plan, request.actor, request.at, sealed)
+            frozen = frozen_at(await self._freezes.read(), plan, request.at) if plan is not None else None
+            return walk.start(plan, command.plan, request.actor, request.at, sealed, frozen)
 
         return await self._on_plan(request, command.plan, decide, {"id": command.plan})
 
@@ -68,7 +71,10 @@ class Commands:
         async def decide(plan: Plan | None) -> Sequence[Event]:
             starts = isinstance(command, ExecuteItem | RetryItem)
             sealed = await self._shelf.sealed(plan, (command.item,)) if plan is not None and starts else {}
-            events = items.decide(plan, command, items.Context(request.actor, request.at, sealed))
+            # What starts something asks the log; a confirmation may be a moment behind it.
+            freezes = await (self._freezes.read() if starts else self._freezes.recall())
+            frozen = frozen_at(freezes, plan, request.at) if plan is not None else None
+            events = items.decide(plan, command, items.Context(request.actor, request.at, sealed, frozen))
             for event in events:
                 if isinstance(event, ItemStarted):
                     body.update(attempt=event.attempt, run=event.run)

@@ -18,6 +18,7 @@ from contracts.run_state import Run
 from infra.clock import Clock
 from infra.commands import Decide, Desk
 from infra.eventlog import EventLog
+from infra.freezes import Freezes, frozen_at
 from infra.requests import system_request
 from services.executor.decider import runs as run_rules
 from services.executor.decider import walk
@@ -36,6 +37,7 @@ class Plans:
         plans: Desk[Plan],
         runs: Desk[Run],
         shelf: Shelf,
+        freezes: Freezes,
         clock: Clock,
         due: Callable[[str], None],
     ) -> None:
@@ -43,6 +45,7 @@ class Plans:
         self._plans = plans
         self._runs = runs
         self._shelf = shelf
+        self._freezes = freezes
         self._clock = clock
         self._due = due
 
@@ -55,14 +58,22 @@ class Plans:
 
     async def _step(self, plan: Plan) -> bool:
         at = self._clock.now()
-        workflows = await self._shelf.sealed(plan) if walk.needs_workflows(plan, at) else {}
-        if not walk.due(plan, at, workflows):
+        key, workflows, frozen = f"due:{plan.version}", {}, None
+        if walk.needs_workflows(plan, at):
+            workflows = await self._shelf.sealed(plan)
+            frozen = frozen_at(await self._freezes.recall(), plan, at)
+            # A freeze may come and go without moving the plan's version: what was decided under one says nothing later.
+            key = f"{key}:{self._freezes.position}"
+        if not walk.due(plan, at, workflows, frozen):
             return False
 
         async def decide(now: Plan | None) -> Sequence[Event]:
-            return walk.due(now, at, await self._shelf.sealed(now)) if now is not None else ()
+            if now is None:
+                return ()
+            frozen = frozen_at(await self._freezes.read(), now, at)
+            return walk.due(now, at, await self._shelf.sealed(now), frozen)
 
-        await self._append(plan, f"due:{plan.version}", decide)
+        await self._append(plan, key, decide)
         return True
 
     async def _append(self, plan: Plan, what: str, decide: Decide[Plan]) -> None:

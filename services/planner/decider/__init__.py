@@ -13,6 +13,7 @@ from contracts.commands import Actor, CancelPlan, CopyPlan, CreatePlan, EditPlan
 from contracts.plan import ENDED, FINAL, Plan
 from contracts.plan_events import (
     Event,
+    Frozen,
     PlanCancelled,
     PlanCreated,
     PlanEdited,
@@ -25,6 +26,7 @@ from contracts.rights import acts_on_item, demand_mover, forbidden, moves_plan, 
 from contracts.seal import seal_of
 from contracts.values import Changes, Content
 from contracts.workflow import WorkflowDefinition
+from services.planner.decider.freezes import freeze_faults
 from services.planner.decider.referring import reference_faults
 from services.planner.sealing import sealing_faults, structural_faults
 
@@ -33,7 +35,8 @@ class Known(msgspec.Struct, frozen=True):
     """What the planner found out for one decision.
 
     `people`: which references exist. `members`: group -> its users. `workflows` and `definitions` by item id, absent
-    where there is no such revision. `zones`: the names that a window may use.
+    where there is no such revision. `zones`: the names that a window may use. `frozen`: the occurrences of freezes that
+    concern the plan in its window or at its schedule.
     """
 
     index: int = 0
@@ -43,6 +46,7 @@ class Known(msgspec.Struct, frozen=True):
     workflows: Mapping[str, ResolvedWorkflow] = {}
     definitions: Mapping[str, WorkflowDefinition] = {}
     zones: frozenset[str] = frozenset()
+    frozen: tuple[Frozen, ...] = ()
 
 
 Command = CreatePlan | CopyPlan | EditPlan | SealPlan | ReopenPlan | CancelPlan
@@ -110,7 +114,11 @@ def _demand_structure(content: Content) -> None:
 def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     demand_mover(plan, actor)
     _demand_planning(plan)
-    faults = (*sealing_faults(plan, at, known), *reference_faults(plan.content.items, known.definitions))
+    faults = (
+        *sealing_faults(plan, at, known),
+        *reference_faults(plan.content.items, known.definitions),
+        *freeze_faults(plan, at, known.frozen),
+    )
     if faults:
         raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
     return (seal_of(plan.content, known.workflows),)

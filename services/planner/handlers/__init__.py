@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Protocol
-from zoneinfo import available_timezones
 
 import nh3
 from msgspec.structs import replace
@@ -15,8 +14,11 @@ from contracts.workflow import WorkflowDefinition, workflow_stream
 from contracts.workflow_state import resolved, revision_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
+from infra.freezes import Freezes
 from infra.postgres import load_sql
+from infra.zones import zone_names
 from services.planner.decider import Command, Known, decide
+from services.planner.handlers.freezing import concerning
 
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i", "li", "ol", "p"),
@@ -35,12 +37,13 @@ class Directory(Protocol):
 class Planner:
     """Answers the planner's commands."""
 
-    def __init__(self, log: EventLog, desk: Desk[Plan], directory: Directory) -> None:
+    def __init__(self, log: EventLog, desk: Desk[Plan], directory: Directory, freezes: Freezes) -> None:
         self._log = log
         self._desk = desk
         self._directory = directory
+        self._freezes = freezes
         self._next_index = load_sql("services.planner", "next_index")
-        self._zones = frozenset(available_timezones())
+        self._zones = zone_names()
 
     async def create(self, request: Request) -> Accepted:
         """CreatePlan: a plan with the next running number."""
@@ -107,6 +110,7 @@ class Planner:
             workflows=workflows,
             definitions=definitions,
             zones=self._zones,
+            frozen=await concerning(self._freezes, plan),
         )
 
 

@@ -1,0 +1,98 @@
+"""The freezes as the log has them now, and which of them hold a plan.
+
+Read anew for whatever starts something: a start that was asked for after a freeze was answered never slips past it.
+Only what came after the last look is fetched, by an index of its own. What only confirms may use what is remembered.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import asyncpg
+
+from contracts.envelope import Fact, category, stream_id
+from contracts.freeze import FreezeState, fold_freeze
+from contracts.plan import Plan
+from contracts.plan_events import Frozen
+from contracts.values import Content
+from infra.errors import Unavailable
+from infra.eventlog.log import facts
+from infra.postgres import load_sql
+from infra.recurrence import occurrences
+from infra.tail import database_away
+
+_MOST_STEPS = 1_000
+"""Freezes that follow each other without a gap are followed this far; then one looks again."""
+
+
+class Freezes:
+    """One per process. All freezes that ever were, the deleted ones too, by id; `position` is the last change's."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._after = load_sql("infra", "freezes_after")
+        self.position = 0
+        self._stale = True
+        self._states: dict[str, FreezeState] = {}
+
+    async def read(self) -> Mapping[str, FreezeState]:
+        """The freezes now. Raises Unavailable."""
+        try:
+            self._stale = False
+            for fact in facts(await self._pool.fetch(self._after, self.position)):
+                self._take(fact)
+        except Exception as error:
+            self._stale = True
+            if database_away(error):
+                raise Unavailable("the database") from error
+            raise
+        return self._states
+
+    async def recall(self) -> Mapping[str, FreezeState]:
+        """The freezes as they are remembered, which `observe` keeps true but for the last moments. Raises Unavailable."""
+        return await self.read() if self._stale else self._states
+
+    def observe(self, seen: Iterable[Fact]) -> None:
+        """A follower of the log has seen these: a freeze among them is read when it is next asked for."""
+        if any(category(fact.stream) == "freeze" for fact in seen):
+            self._stale = True
+
+    def _take(self, fact: Fact) -> None:
+        """Two reads at once see the same facts; the second time they change nothing."""
+        if fact.position > self.position:
+            id_ = stream_id(fact.stream)
+            state = fold_freeze((fact,), self._states.get(id_))
+            assert state is not None
+            self._states = {**self._states, id_: state}
+            self.position = fact.position
+
+
+def frozen_within(
+    freezes: Mapping[str, FreezeState], project: str, content: Content, start: int, end: int
+) -> tuple[Frozen, ...]:
+    """The occurrences that concern such a plan and touch the time from `start` until before `end` (Unix µs), in order."""
+    found = [
+        Frozen(freeze=state.id, name=state.freeze.name, start=one.start, end=one.end)
+        for state in freezes.values()
+        if state.freeze is not None and state.freeze.scope.concerns(project, content)
+        for one in occurrences(state.freeze, start, end)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.start, one.end, one.freeze)))
+
+
+def frozen_at(freezes: Mapping[str, FreezeState], plan: Plan, at: int) -> Frozen | None:
+    """What holds this plan at this moment, overrides left out; its `end` is when nothing holds it any more.
+
+    Occurrences that follow each other without a gap are one wait; the name is that of the first.
+    """
+    first: Frozen | None = None
+    until = at
+    for _ in range(_MOST_STEPS):
+        holding = [
+            one
+            for one in frozen_within(freezes, plan.project, plan.content, until, until + 1)
+            if not plan.overrides_freeze(one)
+        ]
+        if not holding:
+            break
+        first = first or holding[0]
+        until = max(one.end for one in holding)
+    return Frozen(freeze=first.freeze, name=first.name, start=first.start, end=until) if first is not None else None
