@@ -9,17 +9,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from contracts.approval_commands import APPROVAL, ApprovalCommand, User
+from contracts.command import Command as Command
+from contracts.command import PlanId as PlanId
 from contracts.freeze import Freeze
 from contracts.plan_events import Source
 from contracts.refusals import Fault
 from contracts.values import Changes, Content, GateName, ItemId, LongText, Name, ShortText, Slug
 from contracts.workflow import WorkflowDefinition
-
-PlanId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="verb", tag=True):
-    """An order. Tags are written by hand on each subclass."""
 
 
 class CreatePlan(Command, frozen=True, tag="create_plan"):
@@ -97,12 +94,16 @@ class SubmitPlan(Command, frozen=True, tag="submit_plan"):
 
 
 class VoteOnPlan(Command, frozen=True, tag="vote_on_plan"):
-    """`seal` is the seal that the voter looked at; a vote for another one is refused."""
+    """`seal` is the seal that the voter looked at; a vote for another one is refused.
+
+    `on_behalf_of`: whose vote it is, where they delegated it to the asker.
+    """
 
     plan: PlanId
     vote: Literal["approve", "reject"]
     seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
     comment: ShortText = ""
+    on_behalf_of: User | None = None
 
 
 class WithdrawVote(Command, frozen=True, tag="withdraw_vote"):
@@ -202,6 +203,7 @@ AnyCommand = (
     | SubmitPlan
     | VoteOnPlan
     | WithdrawVote
+    | ApprovalCommand
     | StartPlan
     | CompleteItem
     | TickSubStep
@@ -230,7 +232,7 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         PutFreeze,
         DeleteFreeze,
     ),
-    "approval": (SubmitPlan, VoteOnPlan, WithdrawVote),
+    "approval": (SubmitPlan, VoteOnPlan, WithdrawVote, *APPROVAL),
     "executor": (
         StartPlan,
         CompleteItem,

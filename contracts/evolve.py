@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts import plan_events as e
 from contracts.envelope import Fact, stream_id
-from contracts.folding import execution, freezing, gates, planning, voting
+from contracts.folding import approving, execution, freezing, gates, planning, voting
 from contracts.folding.ground import Apply
 from contracts.plan import Plan, Times
 from contracts.registry import DECODERS
@@ -67,7 +67,14 @@ def _create(fact: Fact) -> Plan | None:
     )
 
 
-APPLY: dict[str, Apply] = {**execution.APPLY, **planning.APPLY, **voting.APPLY, **gates.APPLY, **freezing.APPLY}
+APPLY: dict[str, Apply] = {
+    **execution.APPLY,
+    **planning.APPLY,
+    **voting.APPLY,
+    **approving.APPLY,
+    **gates.APPLY,
+    **freezing.APPLY,
+}
 """By stored type name, hot ones first. A test demands one for every plan event but `plan.created.v1`."""
 
 STEPS: dict[str, tuple[Callable[[bytes], Any], Apply]] = {

@@ -92,7 +92,11 @@ class Seal(msgspec.Struct, frozen=True):
 
 
 class Vote(msgspec.Struct, frozen=True):
-    """One person's vote, for one seal."""
+    """One person's vote, for one seal.
+
+    `by` cast it, `person` fills the slot: another one where the vote is delegated or a person has several identities.
+    `sections` are the digests of the seal that it was given for.
+    """
 
     by: str
     vote: Literal["approve", "reject"]
@@ -101,6 +105,15 @@ class Vote(msgspec.Struct, frozen=True):
     channel: str
     groups: tuple[str, ...] = ()
     comment: str = ""
+    person: str = ""
+    on_behalf_of: str = ""
+    round: int = 0
+    sections: dict[str, str] = {}
+
+    @property
+    def fills_for(self) -> str:
+        """Whose slot it fills."""
+        return self.person or self.by
 
 
 class ApprovalRound(msgspec.Struct, frozen=True):
@@ -115,6 +128,36 @@ class ApprovalRound(msgspec.Struct, frozen=True):
     deadline: int = 0
     decided_at: int = 0
     reason: str = ""
+    reminded_at: int = 0
+
+
+class Delegation(msgspec.Struct, frozen=True):
+    """`by` lets `to` vote in their place until `until` (Unix microseconds)."""
+
+    by: str
+    to: str
+    until: int
+    at: int
+    reason: str = ""
+
+
+class Emergency(msgspec.Struct, frozen=True):
+    """An administrator approved in an emergency. Until another person has reviewed it, the plan owes that review."""
+
+    round: int
+    seal: str
+    by: str
+    person: str
+    at: int
+    reason: str
+    reviewed_by: str = ""
+    reviewed_at: int = 0
+    finding: Literal["", "accept", "object"] = ""
+    comment: str = ""
+
+    @property
+    def owed(self) -> bool:
+        return not self.reviewed_by
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -205,6 +248,8 @@ class Plan(msgspec.Struct, kw_only=True):
     reason: str = ""
     held: Hold | None = None
     overrides: tuple[FreezeOverride, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    emergencies: tuple[Emergency, ...] = ()
 
     def item(self, item_id: str) -> Item | None:
         """The item with this id, if the plan has it."""
@@ -221,6 +266,19 @@ class Plan(msgspec.Struct, kw_only=True):
             for override in self.overrides
             for one in override.freezes
         )
+
+    @property
+    def remind_at(self) -> int:
+        """When those who have not voted are reminded, in Unix microseconds; 0: not, or it is done."""
+        round_, before = self.approval, self.content.approval.remind_before_seconds
+        if round_.state != "open" or not round_.deadline or not before or round_.reminded_at:
+            return 0
+        return round_.deadline - before * 1_000_000
+
+    @property
+    def review_owed(self) -> bool:
+        """An emergency approval of this plan, the newest or an earlier one, waits for its second person's review."""
+        return any(one.owed for one in self.emergencies)
 
     @property
     def approved(self) -> bool:

@@ -68,26 +68,39 @@ class PlanCancelled(Event, frozen=True, gc=False):
 
 
 class PlanSubmitted(Event, frozen=True, gc=False):
-    """An approval round opens for this seal. `deadline` in Unix microseconds."""
+    """An approval round opens for this seal. `deadline` in Unix microseconds.
+
+    `kept` are the people whose earlier votes count on; absent, as before it was written: all who agreed to this seal.
+    """
 
     round: int
     seal: str
     deadline: int | None = None
+    kept: tuple[str, ...] | None = None
 
 
 class VoteCast(Event, frozen=True, gc=False):
-    """`groups` are the voter's groups at this moment; leaving one later does not undo the vote."""
+    """`groups` are the voter's groups at this moment; leaving one later does not undo the vote.
+
+    `person` is whose slot the vote fills: the one person behind all of the voter's identities, or whoever delegated the
+    vote. `on_behalf_of` is the identity that delegated it; then the groups are the delegator's.
+    """
 
     round: int
     seal: str
     vote: Literal["approve", "reject"]
     groups: tuple[str, ...] = ()
     comment: str = ""
+    person: str = ""
+    on_behalf_of: str = ""
 
 
 class VoteWithdrawn(Event, frozen=True, gc=False):
+    """`person` is whose slot is free again; absent: the actor's."""
+
     round: int
     reason: str = ""
+    person: str = ""
 
 
 class PlanApproved(Event, frozen=True, gc=False):

@@ -52,6 +52,13 @@ STATUS: dict[str, int] = {
     "already_voted": 409,
     "seal_changed": 409,
     "no_vote": 409,
+    "no_delegation": 403,
+    "delegation_expired": 403,
+    "invalid_delegation": 422,
+    "already_approved": 409,
+    "no_review_owed": 409,
+    "self_review": 403,
+    "invalid_link": 422,
     # execution
     "not_approved": 409,
     "not_executing": 409,

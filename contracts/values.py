@@ -106,11 +106,22 @@ class Item(Value, frozen=True):
     group: Annotated[str, Meta(max_length=1_000)] = ""
 
 
+SealedSection = Literal["window", "schedule", "owner", "items", "approval", "gates", "rules"]
+
+
 class ApprovalRule(Value, frozen=True):
-    """`needed` different people out of `approvers` agree. A group counts its members."""
+    """`needed` different people out of `approvers` agree. A group counts its members.
+
+    `on_reject`: the first rejection denies the plan, or (`quorum`) it is denied when too few are left to agree.
+    `keep_votes`: a vote counts on after a reopening for the same seal only, or as long as the sections that it `signs` (none
+    named: all) are unchanged. Who must agree and how the plan runs (`approval`, `rules`) are signed always.
+    """
 
     approvers: Annotated[tuple[Ref, ...], Meta(min_length=1, max_length=100)]
     needed: Annotated[int, Meta(ge=1, le=100)] = 1
+    on_reject: Literal["first_reject", "quorum"] = "first_reject"
+    keep_votes: Literal["same_seal", "unchanged_sections"] = "same_seal"
+    signs: Annotated[tuple[SealedSection, ...], Meta(max_length=7)] = ()
 
 
 class ApprovalLevel(Value, frozen=True):
@@ -120,10 +131,16 @@ class ApprovalLevel(Value, frozen=True):
 
 
 class Approval(Value, frozen=True):
-    """Who must agree. No levels: no approval is asked. `deadline_seconds` after submission the round expires."""
+    """Who must agree. No levels: no approval is asked. `deadline_seconds` after submission the round expires.
+
+    `remind_before_seconds`: so long before the deadline those who have not voted are reminded. `reject_needs_comment`: who
+    rejects says why.
+    """
 
     levels: Annotated[tuple[ApprovalLevel, ...], Meta(max_length=10)] = ()
     deadline_seconds: Seconds | None = None
+    remind_before_seconds: Seconds | None = None
+    reject_needs_comment: bool = False
 
 
 class GateRule(Value, frozen=True):

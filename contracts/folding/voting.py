@@ -9,7 +9,7 @@ from contracts.plan import ApprovalRound, Plan, Vote
 
 
 def _submitted(plan: Plan, event: e.PlanSubmitted, fact: Fact) -> None:
-    votes = tuple(vote for vote in plan.approval.votes if vote.seal == event.seal and vote.vote == "approve")
+    votes = tuple(vote for vote in plan.approval.votes if _counts_on(vote, event))
     plan.approval = ApprovalRound(
         round=event.round,
         state="open",
@@ -23,14 +23,35 @@ def _submitted(plan: Plan, event: e.PlanSubmitted, fact: Fact) -> None:
     touch(plan, fact)
 
 
+def _counts_on(vote: Vote, event: e.PlanSubmitted) -> bool:
+    if event.kept is not None:
+        return vote.fills_for in event.kept
+    return vote.seal == event.seal and vote.vote == "approve"
+
+
 def _voted(plan: Plan, event: e.VoteCast, fact: Fact) -> None:
-    vote = Vote(fact.actor, event.vote, event.seal, fact.at, fact.channel, event.groups, event.comment)
-    others = tuple(v for v in plan.approval.votes if v.by != fact.actor)
-    plan.approval = replace(plan.approval, votes=(*others, vote))
+    vote = Vote(
+        by=fact.actor,
+        vote=event.vote,
+        seal=event.seal,
+        at=fact.at,
+        channel=fact.channel,
+        groups=event.groups,
+        comment=event.comment,
+        person=event.person or fact.actor,
+        on_behalf_of=event.on_behalf_of,
+        round=event.round,
+        sections=plan.seal.sections if plan.seal else {},
+    )
+    plan.approval = replace(plan.approval, votes=(*_without(plan, vote.fills_for), vote))
 
 
 def _withdrawn(plan: Plan, event: e.VoteWithdrawn, fact: Fact) -> None:
-    plan.approval = replace(plan.approval, votes=tuple(v for v in plan.approval.votes if v.by != fact.actor))
+    plan.approval = replace(plan.approval, votes=_without(plan, event.person or fact.actor))
+
+
+def _without(plan: Plan, person: str) -> tuple[Vote, ...]:
+    return tuple(vote for vote in plan.approval.votes if vote.fills_for != person)
 
 
 def _approved(plan: Plan, event: e.PlanApproved, fact: Fact) -> None:

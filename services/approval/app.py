@@ -2,12 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+from contracts.approval_commands import (
+    ApproveInEmergency,
+    DelegateVote,
+    EndDelegation,
+    LinkIdentities,
+    ReviewEmergency,
+    UnlinkIdentity,
+)
 from contracts.commands import SubmitPlan, VoteOnPlan, WithdrawVote
 from contracts.evolve import fold
+from contracts.people_state import fold_delegate, fold_people
 from infra.commands import Desk
 from infra.ground import Ground, open_ground
-from infra.requests import Requests
+from infra.identity import Identities
+from infra.requests import Handler, Requests
 from infra.timers import TimerLoop
 from services.approval.config import Settings
 from services.approval.handlers import Approval
@@ -17,8 +28,17 @@ from services.approval.handlers import Approval
 async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running approval service."""
     async with open_ground("approval", settings) as ground:
-        approval = Approval(Desk(ground.log, fold), ground.clock)
-        handlers = dict.fromkeys((SubmitPlan, VoteOnPlan, WithdrawVote), approval.answer)
+        log = ground.log
+        approval = Approval(
+            Desk(log, fold), Desk(log, fold_people), Desk(log, fold_delegate), Identities(log.pool), ground.clock
+        )
+        handlers: dict[Any, Handler] = {
+            **dict.fromkeys(
+                (SubmitPlan, VoteOnPlan, WithdrawVote, ApproveInEmergency, ReviewEmergency), approval.answer
+            ),
+            **dict.fromkeys((DelegateVote, EndDelegation), approval.delegate),
+            **dict.fromkeys((LinkIdentities, UnlinkIdentity), approval.identities),
+        }
         timers = TimerLoop(ground.log.pool, "approval", ground.clock, approval.wake, wake=ground.wake)
         ground.run(timers.run(), "timers of approval")
         ground.bus.serve("approval", Requests("approval", handlers))

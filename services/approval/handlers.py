@@ -1,42 +1,127 @@
-"""One function per command, and one for what time does: decide, append."""
+"""One function per command, and one for what time does: find out who people are, decide, append."""
 
-from contracts.commands import Accepted, Request, SubmitPlan, VoteOnPlan, WithdrawVote
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from contracts.approval_commands import DelegateVote, EndDelegation, LinkIdentities, UnlinkIdentity
+from contracts.commands import Accepted, Request, SubmitPlan, VoteOnPlan
 from contracts.envelope import stream_id
+from contracts.people import PEOPLE_STREAM, delegate_stream
+from contracts.people_state import Delegate, People
 from contracts.plan import Plan
 from contracts.plan_events import Event
 from infra.clock import Clock
 from infra.commands import Desk
+from infra.identity import User
 from infra.requests import system_request
-from services.approval.decider import decide, expire
+from services.approval.decider import Command, Known, decide, expire, remind
+from services.approval.decider.delegating import delegate_all, end_all
+from services.approval.decider.identities import link, unlink
+
+
+class Directory(Protocol):
+    """Who exists, in which groups. `infra.identity.Identities` has it."""
+
+    async def existing(self, refs: Iterable[str]) -> set[str]: ...
+    async def members(self, groups: Iterable[str]) -> dict[str, frozenset[str]]: ...
+    async def user(self, id: str) -> User | None: ...
 
 
 class Approval:
-    """Answers the commands of approval, and ends rounds whose deadline has passed."""
+    """Answers the commands of approval, and does what the passing of time makes due."""
 
-    def __init__(self, desk: Desk[Plan], clock: Clock) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        plans: Desk[Plan],
+        people: Desk[People],
+        delegates: Desk[Delegate],
+        directory: Directory,
+        clock: Clock,
+    ) -> None:
+        self._plans = plans
+        self._people = people
+        self._delegates = delegates
+        self._directory = directory
         self._clock = clock
 
     async def answer(self, request: Request) -> Accepted:
-        """SubmitPlan, VoteOnPlan, WithdrawVote."""
-        command = request.command
-        assert isinstance(command, SubmitPlan | VoteOnPlan | WithdrawVote)
+        """Every command on one plan."""
+        command: Any = request.command
 
         async def decided(plan: Plan | None) -> tuple[Event, ...]:
-            return decide(plan, command, request.actor, request.at)
+            known = Known() if plan is None else await self._known(plan, command, request.actor.id)
+            return decide(plan, command, request.actor, request.at, known)
 
-        return await self._desk.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan})
+        return await self._plans.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan})
+
+    async def delegate(self, request: Request) -> Accepted:
+        """DelegateVote and EndDelegation, on one plan or on all."""
+        command = request.command
+        assert isinstance(command, DelegateVote | EndDelegation)
+        if command.plan is not None:
+            return await self.answer(request)
+
+        async def decided(delegate: Delegate | None) -> tuple[Event, ...]:
+            if isinstance(command, EndDelegation):
+                return end_all(delegate, command, request.actor)
+            known = Known(people=await self._links(), groups=await self._groups([command.to]))
+            return delegate_all(delegate, command, request.actor, request.at, known)
+
+        stream = delegate_stream(command.to)
+        return await self._delegates.execute(request, stream, decided, body={"id": command.to})
+
+    async def identities(self, request: Request) -> Accepted:
+        """LinkIdentities and UnlinkIdentity."""
+        command = request.command
+        assert isinstance(command, LinkIdentities | UnlinkIdentity)
+
+        async def decided(people: People | None) -> tuple[Event, ...]:
+            if isinstance(command, UnlinkIdentity):
+                return unlink(people, command, request.actor)
+            existing = await self._directory.existing(command.identities)
+            return link(people, command, request.actor, frozenset(existing))
+
+        return await self._people.execute(request, PEOPLE_STREAM, decided, body={})
 
     async def wake(self, stream: str, kind: str) -> None:
-        """A deadline may have passed."""
+        """A deadline may have passed, or a reminder be due."""
         now = self._clock.now()
-        plan = await self._desk.read(stream)
-        if plan is None or not expire(plan, now):
+        plan = await self._plans.read(stream)
+        due = expire if kind == "approval_deadline" else remind
+        if plan is None or not due(plan, now):
             return
         key = f"{stream}/{kind}/{plan.approval.round}"
         request = system_request(SubmitPlan(plan=stream_id(stream)), "approval", key, now)
 
         async def decided(plan: Plan | None) -> tuple[Event, ...]:
-            return () if plan is None else expire(plan, now)
+            return () if plan is None else due(plan, now)
 
-        await self._desk.execute(request, stream, decided, cause=plan.position)
+        await self._plans.execute(request, stream, decided, cause=plan.position)
+
+    async def _known(self, plan: Plan, command: Command, actor: str) -> Known:
+        people, delegate = await asyncio.gather(self._links(), self._delegates.read(delegate_stream(actor)))
+        principal = command.on_behalf_of if isinstance(command, VoteOnPlan) else None
+        others = [command.to] if isinstance(command, DelegateVote) else []
+        asked = {*others, *(one for ref in (actor, principal) if ref for one in people.identities(ref))}
+        rules = [rule for level in plan.content.approval.levels for rule in level.rules]
+        counts_rest = any(rule.on_reject == "quorum" for rule in rules)
+        named = {ref for rule in rules for ref in rule.approvers if ref.startswith("group:")}
+        return Known(
+            people=people,
+            groups=await self._groups(sorted(asked - ({actor} if len(asked) == 1 else set()))),
+            delegations=delegate.delegations if delegate else (),
+            members=await self._directory.members(named) if counts_rest and named else {},
+        )
+
+    async def _links(self) -> People:
+        return await self._people.read(PEOPLE_STREAM) or People()
+
+    async def _groups(self, identities: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The groups of those who are active users."""
+        found: dict[str, tuple[str, ...]] = {}
+        for identity in identities:
+            user = await self._directory.user(identity.removeprefix("user:"))
+            if user is not None and user.active:
+                found[identity] = user.groups
+        return found

@@ -29,6 +29,15 @@ VERBS: Mapping[str, str] = {
     "plan.approved.v1": "approve",
     "plan.denied.v1": "deny",
     "plan.approval_expired.v1": "expire approval",
+    "plan.vote_delegated.v1": "delegate vote",
+    "plan.vote_delegation_ended.v1": "end delegation",
+    "plan.approval_reminded.v1": "remind approvers",
+    "plan.emergency_approved.v1": "approve in emergency",
+    "plan.emergency_reviewed.v1": "review emergency",
+    "person.identities_linked.v1": "link identities",
+    "person.identity_unlinked.v1": "unlink identity",
+    "delegation.given.v1": "delegate vote",
+    "delegation.ended.v1": "end delegation",
     "plan.start_requested.v1": "request start",
     "plan.execution_started.v1": "start",
     "plan.schedule_missed.v1": "miss schedule",
@@ -70,7 +79,20 @@ VERBS: Mapping[str, str] = {
 SILENT = frozenset({"run.claimed.v1"})
 """Event types that make no entry. A test demands every known type in `VERBS` or here."""
 
-_DETAILS = ("reason", "comment", "remark", "error", "text", "code", "outcome", "vote", "fields", "detail", "status")
+_DETAILS = (
+    "reason",
+    "comment",
+    "remark",
+    "error",
+    "text",
+    "code",
+    "outcome",
+    "vote",
+    "fields",
+    "detail",
+    "status",
+    "finding",
+)
 
 
 def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> Entry | None:

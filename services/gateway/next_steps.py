@@ -10,7 +10,7 @@ from contracts.http import NextStep
 from contracts.moments import moment
 from contracts.plan import ENDED, FINAL, GATE_FAILED_STATUS, GATE_STATUS, Plan
 from contracts.rights import owners
-from contracts.slots import progress
+from contracts.slots import counted, standing
 from contracts.values import GateName, Item, TextSpec
 
 ADMINISTRATORS = "administrators"
@@ -87,8 +87,8 @@ def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
 
 def _votes(plan: Plan) -> Iterator[NextStep]:
     round_ = plan.approval
-    votes = tuple(vote for vote in round_.votes if vote.seal == round_.seal)
-    asked = progress(plan.content.approval, votes).asked
+    votes = counted(plan)
+    asked = standing(plan, votes).asked
     until = moment(round_.deadline) if round_.deadline else None
     yield NextStep(verb="vote", by=asked, detail="Approve or reject what was sealed.", until=until)
     if round_.votes:

@@ -6,7 +6,7 @@ from contracts import http as h
 from contracts.moments import moment
 from contracts.plan import Attempt, GateState, ItemState, Plan
 from contracts.run_state import Run
-from contracts.slots import progress
+from contracts.slots import counted, standing
 from contracts.values import GATES, ApprovalLevel, Item
 from contracts.workflow import WorkflowDefinition, steps_of
 from services.gateway.next_steps import next_steps, unmet_needs
@@ -105,9 +105,8 @@ def _seal(plan: Plan) -> h.SealView | None:
 
 def _approval(plan: Plan) -> h.ApprovalView:
     round_ = plan.approval
-    counted = round_.seal or (plan.seal.value if plan.seal else "")
-    votes = tuple(vote for vote in round_.votes if vote.seal == counted)
-    far = progress(plan.content.approval, votes)
+    votes = counted(plan)
+    far = standing(plan, votes)
     levels = plan.content.approval.levels
     reached = len(levels) if far.level is None else far.level
     return h.ApprovalView(
@@ -127,7 +126,7 @@ def _approval(plan: Plan) -> h.ApprovalView:
                 at=moment(vote.at),
                 channel=vote.channel,
                 comment=vote.comment,
-                counts=vote.seal == counted,
+                counts=vote in votes,
             )
             for vote in round_.votes
         ),

@@ -4,6 +4,7 @@ import msgspec
 
 from contracts.moments import micros
 from contracts.plan import ENDED, Plan
+from contracts.slots import standing
 
 
 class PlanRow(msgspec.Struct, frozen=True):
@@ -62,12 +63,8 @@ def plan_row(plan: Plan) -> PlanRow:
 
 
 def _waiting_for(plan: Plan) -> list[str]:
-    """The approvers who have not voted in the open round. A group stands for its members."""
-    if plan.status != "wait_for_approval":
-        return []
-    voted = {vote.by for vote in plan.approval.votes}
-    rules = (rule for level in plan.content.approval.levels for rule in level.rules)
-    return sorted({ref for rule in rules for ref in rule.approvers if ref not in voted})
+    """The approvers who are asked now and have not voted. A group stands for its members."""
+    return sorted(standing(plan).asked) if plan.status == "wait_for_approval" else []
 
 
 def timer_rows(plan: Plan) -> list[TimerRow]:
@@ -78,6 +75,8 @@ def timer_rows(plan: Plan) -> list[TimerRow]:
         return rows
     if plan.approval.state == "open" and plan.approval.deadline:
         rows.append(TimerRow(stream, "approval_deadline", plan.approval.deadline, "approval"))
+    if plan.remind_at:
+        rows.append(TimerRow(stream, "approval_reminder", plan.remind_at, "approval"))
     open_gates = [gate for gate in plan.gates.values() if gate.state == "open"]
     if open_gates:
         rows.append(TimerRow(stream, "gate_deadline", min(gate.deadline for gate in open_gates), "hook_dispatcher"))

@@ -22,7 +22,7 @@ SEEDS = [
     (CHAIN, "infra/clock.py", "import services.planner.config"),
     (CHAIN, "contracts/values.py", "import infra.ids"),
     (STRANGERS, "services/approval/handlers.py", "import services.planner.views"),
-    (PURE, "services/approval/decider.py", "import infra.ids"),
+    (PURE, "services/approval/decider/rounds.py", "import infra.ids"),
     (PURE, "services/planner/views.py", "import time"),
     (PURE, "services/planner/sealing.py", "import structlog"),
     (WORDS, "contracts/plan.py", "import structlog"),

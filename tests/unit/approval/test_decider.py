@@ -50,7 +50,7 @@ def voting(actor: Actor, vote: Literal["approve", "reject"] = "approve", **field
 
 
 def cast(plan: Plan, vote: Literal["approve", "reject"] = "approve", actor: Actor = ANA) -> e.VoteCast:
-    return e.VoteCast(round=1, seal=seal_in(plan), vote=vote, groups=actor.groups)
+    return e.VoteCast(round=1, seal=seal_in(plan), vote=vote, groups=actor.groups, person=actor.id)
 
 
 def test_a_sealed_plan_is_submitted_with_its_deadline() -> None:
@@ -58,7 +58,7 @@ def test_a_sealed_plan_is_submitted_with_its_deadline() -> None:
     seal = seal_of(content(approval=rules), {})
     plan = plan_after(created(approval=rules), seal)
     given(plan).when(lambda p: decide(p, SubmitPlan(plan=PLAN), OLIVIA, NOON)).then(
-        e.PlanSubmitted(round=1, seal=seal.seal, deadline=NOON + 60_000_000)
+        e.PlanSubmitted(round=1, seal=seal.seal, deadline=NOON + 60_000_000, kept=())
     )
 
 
@@ -87,7 +87,7 @@ def test_the_second_vote_approves_for_this_seal() -> None:
 def test_one_rejection_denies() -> None:
     plan = waiting()
     given(plan).when(voting(BEN, "reject", comment="not today")).then(
-        e.VoteCast(round=1, seal=seal_in(plan), vote="reject", groups=BEN.groups, comment="not today"),
+        e.VoteCast(round=1, seal=seal_in(plan), vote="reject", groups=BEN.groups, comment="not today", person=BEN.id),
         e.PlanDenied(round=1, seal=seal_in(plan), reason="not today"),
     )
 
@@ -161,7 +161,9 @@ def test_a_withdrawn_vote_no_longer_counts() -> None:
     plan = waiting()
     plan = then(plan, [cast(plan)], ANA)
     withdrawing = WithdrawVote(plan=PLAN, reason="looked again")
-    given(plan).when(lambda p: decide(p, withdrawing, ANA, NOON)).then(e.VoteWithdrawn(round=1, reason="looked again"))
+    given(plan).when(lambda p: decide(p, withdrawing, ANA, NOON)).then(
+        e.VoteWithdrawn(round=1, reason="looked again", person="user:ana")
+    )
     plan = then(plan, [e.VoteWithdrawn(round=1)], ANA)
     given(plan).when(voting(BEN)).then(cast(plan, actor=BEN))
 

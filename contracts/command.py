@@ -1,0 +1,12 @@
+"""What a command is: an order. It says what, never who or when; the request that carries it says that."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+PlanId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="verb", tag=True):
+    """An order. Tags are written by hand on each subclass."""
