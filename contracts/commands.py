@@ -60,6 +60,12 @@ class SealPlan(Command, frozen=True, tag="seal_plan"):
     plan: PlanId
 
 
+class CheckSeal(Command, frozen=True, tag="check_seal"):
+    """What would SealPlan say? Changes nothing. Answered by a `contracts.foresight.SealCheck`."""
+
+    plan: PlanId
+
+
 class ReopenPlan(Command, frozen=True, tag="reopen_plan"):
     plan: PlanId
     reason: ShortText = ""
@@ -195,6 +201,7 @@ AnyCommand = (
     | EditPlan
     | ApplyPlan
     | SealPlan
+    | CheckSeal
     | ReopenPlan
     | CancelPlan
     | OverrideFreeze
@@ -226,6 +233,7 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         EditPlan,
         ApplyPlan,
         SealPlan,
+        CheckSeal,
         ReopenPlan,
         CancelPlan,
         OverrideFreeze,

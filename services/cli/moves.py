@@ -3,19 +3,25 @@
 from typing import Any, Literal
 
 from services.cli.exits import Exit
+from services.cli.foresight import check_seal
 from services.cli.options import WRITE, Writing, asking, current_match, match_of, segment, show_done
 from services.cli.problems import Problem
 
 
-async def seal(plan: str, /, *, writing: Writing = WRITE) -> None:
+async def seal(plan: str, /, *, check: bool = False, writing: Writing = WRITE) -> int:
     """Finishes planning: checks everything and seals what will run.
 
     Parameters
     ----------
     plan
         Id of the plan.
+    check
+        Only say what sealing would say, all problems at once, and the seal that the plan would get.
     """
+    if check:
+        return await check_seal(plan, writing)
     await _move(plan, "seal", {}, writing, "Sealed", must_match=True)
+    return Exit.OK
 
 
 async def submit(plan: str, /, *, writing: Writing = WRITE) -> None:

@@ -30,6 +30,7 @@ from services.gateway.route import Route
 from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
+from services.gateway.routes.foresight import foresight_routes
 from services.gateway.routes.items import gate_orders, item_orders
 from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
@@ -118,6 +119,7 @@ def routes_of(parts: Parts) -> list[Route]:
     routes = [
         *plan_orders(orders),
         *file_routes(orders),
+        *foresight_routes(orders),
         *item_orders(orders),
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),

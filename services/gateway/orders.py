@@ -47,6 +47,11 @@ def order_of(call: Call, body: bytes) -> Order:
     return Order(key, fingerprint_of(call.actor.id, request.method, request.path_qs, body, given), version)
 
 
+def question() -> Order:
+    """What surrounds a question: nothing is kept of it, so it needs no key."""
+    return Order(random_id(), b"", None)
+
+
 class Orders:
     """Sends commands to the services that answer them."""
 

@@ -3,7 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from contracts.commands import ApplyPlan, CancelPlan, Command, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.commands import (
+    ApplyPlan,
+    CancelPlan,
+    CheckSeal,
+    Command,
+    CopyPlan,
+    CreatePlan,
+    EditPlan,
+    ReopenPlan,
+    SealPlan,
+)
 from contracts.evolve import fold
 from contracts.freeze import fold_freeze
 from infra.commands import Desk
@@ -17,6 +27,7 @@ from infra.requests import Handler, Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
 from services.planner.handlers.filing import Filing
+from services.planner.handlers.foreseeing import Foreseeing
 from services.planner.handlers.freezing import Freezing
 from services.planner.projections import PlanList
 
@@ -40,6 +51,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             EditPlan: planner.edit,
             ApplyPlan: Filing(ground.log, plans).apply,
             SealPlan: planner.seal,
+            CheckSeal: Foreseeing(plans, planner).check_seal,
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
             **freezing.handlers(),

@@ -114,14 +114,18 @@ def _demand_structure(content: Content) -> None:
 def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     demand_mover(plan, actor)
     _demand_planning(plan)
-    faults = (
+    if faults := faults_of_sealing(plan, at, known):
+        raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
+    return (seal_of(plan.content, known.workflows),)
+
+
+def faults_of_sealing(plan: Plan, at: int, known: Known) -> tuple[Fault, ...]:
+    """All that keeps this plan from being sealed, whoever asks and whatever its status is."""
+    return (
         *sealing_faults(plan, at, known),
         *reference_faults(plan.content.items, known.definitions),
         *freeze_faults(plan, at, known.frozen),
     )
-    if faults:
-        raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
-    return (seal_of(plan.content, known.workflows),)
 
 
 def _reopen(plan: Plan, command: ReopenPlan, actor: Actor) -> tuple[Event, ...]:

@@ -70,7 +70,7 @@ class Planner:
         assert isinstance(command, SealPlan)
 
         async def decided(plan: Plan | None) -> tuple[Event, ...]:
-            known = Known() if plan is None else await self._known(plan)
+            known = Known() if plan is None else await self.known(plan)
             return decide(plan, command, request.actor, request.at, known)
 
         return await self._desk.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan})
@@ -92,7 +92,8 @@ class Planner:
 
         return await self._desk.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan})
 
-    async def _known(self, plan: Plan) -> Known:
+    async def known(self, plan: Plan) -> Known:
+        """All that sealing this plan must know, looked up now."""
         refs = set(_refs(plan.content))
         groups = {ref for ref in refs if ref.startswith("group:")}
         workflows: dict[str, ResolvedWorkflow] = {}

@@ -1,0 +1,40 @@
+"""What would happen: whether a plan could be sealed. Questions that change nothing, answered by the deciding service."""
+
+from aiohttp import web
+
+from contracts import commands as c
+from contracts.foresight import SealCheck
+from services.gateway.names import plan_of
+from services.gateway.orders import Orders, json_answer, question
+from services.gateway.route import Call, Route
+
+
+def foresight_routes(orders: Orders) -> list[Route]:
+    """The routes that look ahead."""
+    foresight = Foresight(orders)
+    return [
+        Route(
+            method="GET",
+            path="/api/v1/plans/{plan}/seal-check",
+            handler=foresight.seal,
+            name="check_seal",
+            summary="What sealing would say: every problem at once, or the seal that the plan would get.",
+            tag="plans",
+            answer=SealCheck,
+            codes=("plan_not_found",),
+        ),
+    ]
+
+
+class Foresight:
+    """Asks what would happen."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    async def seal(self, call: Call) -> web.StreamResponse:
+        return await self._asked(call, c.CheckSeal(plan=plan_of(call)))
+
+    async def _asked(self, call: Call, command: c.AnyCommand) -> web.StreamResponse:
+        accepted = await self._orders.send(call, question(), command)
+        return json_answer(accepted.body, headers={"ETag": f'"{accepted.version}"'})

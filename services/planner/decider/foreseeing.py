@@ -1,0 +1,33 @@
+"""What sealing would say: the very rule that seals, asked without being carried out."""
+
+from contracts.commands import Actor, SealPlan
+from contracts.foresight import SealCheck
+from contracts.moments import moment
+from contracts.plan import Plan
+from contracts.plan_events import PlanSealed
+from contracts.refusals import Refused
+from services.planner.decider import Known, decide, faults_of_sealing
+
+
+def check_seal(plan: Plan | None, plan_id: str, actor: Actor, at: int, known: Known) -> SealCheck:
+    """The answer, whoever asks. Raises Refused(plan_not_found)."""
+    if plan is None:
+        raise Refused("plan_not_found", f"There is no plan {plan_id}.")
+    asked = {"plan": plan.id, "version": plan.version, "at": moment(at)}
+    sealed = None
+    refused = Refused("not_sealable", "")
+    try:
+        sealed = next(e for e in decide(plan, SealPlan(plan=plan.id), actor, at, known) if isinstance(e, PlanSealed))
+    except Refused as said:
+        refused = said
+    if sealed is None:
+        faults = refused.faults or faults_of_sealing(plan, at, known)
+        return SealCheck(sealable=False, code=refused.code, detail=refused.detail, faults=faults, **asked)  # type: ignore[arg-type]  # the fields of Foreseen
+    return SealCheck(
+        sealable=True,
+        seal=sealed.seal,
+        sections=sealed.sections,
+        items=sealed.items,
+        workflows=sealed.workflows,
+        **asked,  # type: ignore[arg-type]  # as above
+    )
