@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from contracts.http import NextStep
 from contracts.moments import moment
-from contracts.plan import ENDED, FINAL, GATE_FAILED_STATUS, GATE_STATUS, Plan
+from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Plan
 from contracts.rights import owners
 from contracts.slots import counted, standing
 from contracts.values import GateName, Item, TextSpec
@@ -129,5 +129,4 @@ def _way_out(plan: Plan) -> Iterator[NextStep]:
         return
     if plan.status != "planning" and plan.drift is None:
         yield NextStep(verb="reopen", by=by, detail="Go back to planning.")
-    if plan.status not in ENDED:
-        yield NextStep(verb="cancel", by=by, detail="End it without success, with a reason.")
+    yield NextStep(verb="cancel", by=by, detail="End it without success, with a reason.")

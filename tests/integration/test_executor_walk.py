@@ -307,3 +307,37 @@ async def test_an_attempt_is_in_the_sweep_from_its_intent_to_its_end_and_rebuild
     live = [tuple(row) for row in await house.admin.pool.fetch(query)]
     await rebuild(house.admin, OpenAttempts())
     assert live == [tuple(row) for row in await house.admin.pool.fetch(query)] == [(run, begun)]
+
+
+STUBBORN = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > {pid}; while :; do sleep 0.1; done' & wait; wait"
+
+
+async def test_reopening_twice_and_cancelling_the_draft_ends_stubborn_work_and_keeps_what_was_done(
+    house: House, tmp_path: Path
+) -> None:
+    pid, items = tmp_path / "pid", (workflow_item(), NOTES, Item(id="more", name="more", spec=TextSpec()))
+    async with house.executor(kill_grace_seconds=0.3) as one, house.executor(kill_grace_seconds=0.3):
+        definition = await one.put(deploy(script(STUBBORN.format(pid=pid))))
+        plan = await house.executing(*items, definition=definition)
+        await one.ask(CompleteItem(plan=plan, item="notes"))
+        await one.ask(ExecuteItem(plan=plan, item="deploy"))
+        stubborn = int(str(await eventually(lambda: pid.exists() and pid.read_text().strip(), 15, "the step runs")))
+        sealed = (await house.read(plan)).seal
+        assert sealed is not None
+        again = seal_of((await house.read(plan)).content, sealed.workflows)
+        await house.append(plan, PlanReopened(reason="typo"), again, PlanReopened(reason="another"))
+        await eventually(lambda: not _lives(stubborn), 15, "the whole group is gone")
+        await eventually(lambda: _ended(house, plan, "cancelled"), 15)
+        await house.append(plan, again)
+        assert [(await house.item(plan, item.id)).status for item in items] == ["todo", "done", "todo"]
+        await house.append(plan, PlanReopened(), PlanCancelled(reason="no"))
+        await settle_down(house, one)
+    assert (await house.read(plan)).status == "cancel"
+    assert len((await house.item(plan)).attempts) == 1
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except FileNotFoundError:
+        return False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from contracts.commands import Actor, CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
-from contracts.plan import ENDED, FINAL, Plan
+from contracts.plan import FINAL, Plan
 from contracts.plan_events import (
     Event,
     Frozen,
@@ -141,7 +141,7 @@ def _cancel(plan: Plan, command: CancelPlan, actor: Actor) -> tuple[Event, ...]:
     demand_mover(plan, actor)
     if plan.status == "cancel":
         return ()
-    if plan.status in ENDED:
+    if plan.status in FINAL:  # one that timed out may still let its work finish, and be cancelled meanwhile
         raise Refused("final", f"The plan has ended with {plan.status} and cannot be cancelled.", status=plan.status)
     if not command.reason.strip():
         raise Refused("reason_required", "Say why the plan is cancelled.", [Fault("/reason", "is missing or empty")])

@@ -91,4 +91,4 @@ def test_a_plan_that_drifted_goes_nowhere_but_back() -> None:
 
 def test_what_is_over_is_over() -> None:
     assert verbs(then(executing(), (e.PlanSucceeded(),))) == ["copy"]
-    assert verbs(then(executing(), (e.PlanTimedOut(reason="window_end"),))) == ["reopen"]
+    assert verbs(then(executing(), (e.PlanTimedOut(reason="window_end"),))) == ["reopen", "cancel"]
