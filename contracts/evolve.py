@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts import plan_events as e
 from contracts.envelope import Fact, stream_id
-from contracts.folding import approving, execution, freezing, gates, planning, voting
+from contracts.folding import approving, execution, freezing, gates, holding, planning, voting
 from contracts.folding.ground import Apply
 from contracts.plan import Plan, Times
 from contracts.registry import DECODERS
@@ -74,6 +74,7 @@ APPLY: dict[str, Apply] = {
     **approving.APPLY,
     **gates.APPLY,
     **freezing.APPLY,
+    **holding.APPLY,
 }
 """By stored type name, hot ones first. A test demands one for every plan event but `plan.created.v1`."""
 

@@ -318,7 +318,10 @@ class AttemptView(Answered, frozen=True, kw_only=True):
 
 
 class ItemView(Answered, frozen=True, kw_only=True):
-    """An item as it is written and how far it is. `ready`: what it needs is settled."""
+    """An item as it is written and how far it is. `ready`: what it needs is settled.
+
+    `held`: why the system did not start it, though the plan has it do so.
+    """
 
     item: Item
     status: ItemStatus
@@ -327,6 +330,7 @@ class ItemView(Answered, frozen=True, kw_only=True):
     ticked: tuple[str, ...]
     remark: str
     reason: str
+    held: str
     by: str
     at: datetime | None
 

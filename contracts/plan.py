@@ -59,7 +59,10 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
 
 class ItemState(msgspec.Struct, frozen=True, gc=False):
-    """Where an item stands. `digest` is the sealed digest under which it was settled: kept work must match it."""
+    """Where an item stands. `digest` is the sealed digest under which it was settled: kept work must match it.
+
+    `held`: why the system could not start it and a person must.
+    """
 
     status: ItemStatus = "todo"
     attempts: tuple[Attempt, ...] = ()
@@ -69,6 +72,7 @@ class ItemState(msgspec.Struct, frozen=True, gc=False):
     at: int = 0
     ticked: tuple[str, ...] = ()
     digest: str = ""
+    held: str = ""
 
     @property
     def running(self) -> Attempt | None:

@@ -142,16 +142,31 @@ class PlanDrifted(Event, frozen=True, gc=False):
 
 
 class ItemStarted(Event, frozen=True, gc=False):
-    """Intent: attempt `attempt` of a workflow item runs as `run`. `retry_of`: the failed run whose passed steps are kept."""
+    """Intent: attempt `attempt` of a workflow item runs as `run`. `retry_of`: the failed run whose passed steps are kept.
+
+    `on_behalf_of`: the person with whose rights the system started it.
+    """
 
     item: str
     attempt: int
     run: str
     retry_of: str = ""
+    on_behalf_of: str = ""
+
+
+class NextMove(Event, frozen=True, gc=False):
+    """Something that may be done now, and by whom: references, and `administrators`. `verb` as in the address."""
+
+    verb: str
+    by: tuple[str, ...]
+    item: str = ""
 
 
 class ItemFinished(Event, frozen=True, gc=False):
-    """Outcome of a workflow item's attempt. `log` is the SHA-256 of its output, `next` what may be done now."""
+    """Outcome of a workflow item's attempt. `log` is the SHA-256 of its output.
+
+    `next`: after a failure, what may be done now and by whom, as the plan was at that moment.
+    """
 
     item: str
     attempt: int
@@ -159,6 +174,7 @@ class ItemFinished(Event, frozen=True, gc=False):
     error: str = ""
     log: str = ""
     outputs: dict[str, str] = {}
+    next: tuple[NextMove, ...] = ()
 
 
 class ItemCompleted(Event, frozen=True, gc=False):

@@ -163,10 +163,14 @@ class Gates(Value, frozen=True):
 
 
 class Rules(Value, frozen=True):
-    """How the plan runs. `separation`: who may not approve, beside the rule that a person fills one slot."""
+    """How the plan runs. `separation`: who may not approve, beside the rule that a person fills one slot.
+
+    `run`: who starts workflow items. `by_hand`: people. `in_order`: the system, one after the other as they stand, in the
+    name of the person who sealed. `by_needs`: likewise, each as soon as what it needs is settled, so branches run side by side.
+    """
 
     start: Literal["on_approval", "by_owner"] = "on_approval"
-    run: Literal["by_hand", "in_order"] = "by_hand"
+    run: Literal["by_hand", "in_order", "by_needs"] = "by_hand"
     separation: Annotated[tuple[Literal["owner", "editors"], ...], Meta(max_length=2)] = ("owner", "editors")
     on_window_end: Literal["finish_running", "cancel_running"] = "finish_running"
 

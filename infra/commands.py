@@ -73,6 +73,10 @@ class Desk(Generic[S]):
         known = self._cache.get(stream)
         return await self.read(stream) if known is None else known
 
+    def remembered(self, stream: str) -> S | None:
+        """The state as far as it is remembered here, `None` where it is not. May be behind the log."""
+        return self._cache.get(stream)
+
     def observe(self, facts: Iterable[Fact]) -> None:
         """Move the remembered states on by facts that a follower of the log has just seen, so nobody need read them."""
         news: dict[str, list[Fact]] = {}

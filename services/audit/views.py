@@ -51,6 +51,7 @@ VERBS: Mapping[str, str] = {
     "item.sub_step_ticked.v1": "tick",
     "item.skipped.v1": "skip",
     "item.waived.v1": "waive",
+    "item.held.v1": "hold",
     "plan.held.v1": "hold for freeze",
     "plan.freeze_overridden.v1": "override freeze",
     "freeze.put.v1": "put freeze",
@@ -134,7 +135,9 @@ def _target(fact: Fact, data: dict[str, Any]) -> str:
 
 def _detail(data: dict[str, Any]) -> str:
     parts = (data[name] for name in _DETAILS if data.get(name))
-    return "; ".join(", ".join(part) if isinstance(part, list) else str(part) for part in parts)
+    texts = [", ".join(part) if isinstance(part, list) else str(part) for part in parts]
+    texts += [f"{move['verb']} by {' or '.join(move['by'])}" for move in data.get("next", ())]
+    return "; ".join(texts)
 
 
 def _changes(before: Plan | None, after: Plan | None) -> tuple[dict[str, Any], dict[str, Any]]:

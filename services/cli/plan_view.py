@@ -57,7 +57,7 @@ def _items(output: Output, plan: Mapping[str, Any]) -> None:
             item["item"].get("group", ""),
             item["item"]["name"],
             item["by"],
-            item["reason"] or item["remark"] or _error(item),
+            item["reason"] or item["held"] or item["remark"] or _error(item),
         )
         for item in plan["items"]
     ]

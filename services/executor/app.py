@@ -19,6 +19,7 @@ from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
+from infra.identity import Identities
 from infra.postgres import load_sql
 from infra.projection import Projection
 from infra.reactor import Reactor, Swept
@@ -59,6 +60,8 @@ _PLAN_FACTS = frozenset(
         "item.started.v1",
     }
 )
+_ITEM_FACTS = frozenset({"item.finished.v1", "item.completed.v1", "item.skipped.v1", "item.waived.v1"})
+"""After these the system may have to start the next item, where the plan has it do so."""
 _RUN_FACTS = frozenset({"run.created.v1", "run.claimed.v1", "run.cancel_requested.v1", "run.finished.v1"})
 
 
@@ -81,12 +84,12 @@ class Executor:
         plans: Desk[Plan] = Desk(log, fold)
         runs: Desk[Run] = Desk(log, fold_run)
         workflows: Desk[Workflow] = Desk(log, fold_workflow)
-        shelf = Shelf(workflows)
+        shelf = Shelf(workflows, Identities(log.pool, clock=clock))
         self._requests = http.Requests(blobs, networks(settings.http_allow))
         self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
         self._desks = (plans, runs)
-        self.reactor = Reactor("executor", tail, self._look, _wanted, self._sweep, observe=self._observe)
+        self.reactor = Reactor("executor", tail, self._look, self._wanted, self._sweep, observe=self._observe)
         self.runs = Runs(
             runs,
             plans,
@@ -132,16 +135,19 @@ class Executor:
         else:
             await self._plans.look(stream)
 
+    def _wanted(self, fact: Fact) -> str | None:
+        if fact.type in _PLAN_FACTS or fact.type in _RUN_FACTS or fact.type in FREEZE_EVENTS:
+            return fact.stream
+        if fact.type not in _ITEM_FACTS:
+            return None
+        plan = self._desks[0].remembered(fact.stream)
+        return None if plan is not None and plan.content.rules.run == "by_hand" else fact.stream
+
     async def _sweep(self) -> Swept:
         """Position first: what the tables learn after it is only looked at twice."""
         position = await self._log.pool.fetchval(load_sql(_PACKAGE, "sweep_position"))
         rows = await self._log.pool.fetch(load_sql(_PACKAGE, "sweep"))
         return Swept(position or 0, tuple(row["stream"] for row in rows))
-
-
-def _wanted(fact: Fact) -> str | None:
-    known = fact.type in _PLAN_FACTS or fact.type in _RUN_FACTS or fact.type in FREEZE_EVENTS
-    return fact.stream if known else None
 
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:

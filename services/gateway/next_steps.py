@@ -6,16 +6,18 @@ nobody is named.
 
 from collections.abc import Iterator
 
+from contracts.guidance import held_because, item_actors, movers, moves_of_failed
 from contracts.http import NextStep
 from contracts.moments import moment
-from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Plan
-from contracts.rights import owners
+from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Drift, Plan
 from contracts.slots import counted, standing
 from contracts.values import GateName, Item, TextSpec
 
-ADMINISTRATORS = "administrators"
-"""Stands beside the references for everybody who is an administrator."""
-
+_OF_FAILED = {
+    "retry": "Run it again, from the step that failed.",
+    "waive": "Accept it as it is, with a reason.",
+    "skip": "Leave it out, with a reason.",
+}
 _SETTLED = frozenset({"done", "skipped", "waived"})
 
 
@@ -36,7 +38,7 @@ def _settled(plan: Plan, item_id: str) -> bool:
 
 
 def _forward(plan: Plan) -> Iterator[NextStep]:
-    by = _movers(plan)
+    by = movers(plan)
     gate = next((name for name in GATE_STATUS if plan.status in {GATE_STATUS[name], GATE_FAILED_STATUS[name]}), None)
     if gate is not None:
         yield from _at_gate(plan, gate, by)
@@ -51,10 +53,6 @@ def _forward(plan: Plan) -> Iterator[NextStep]:
         yield from _votes(plan)
     elif plan.status == "executing":
         yield from _items(plan, by)
-
-
-def _movers(plan: Plan) -> tuple[str, ...]:
-    return (*owners(plan), ADMINISTRATORS)
 
 
 def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextStep]:
@@ -72,7 +70,7 @@ def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextSt
 
 def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
     if plan.drift is not None:
-        yield NextStep(verb="reopen", by=by, detail=f"Item {plan.drift.item} is not what was sealed.")
+        yield _drifted(plan.drift, by)
     elif not plan.approved:
         yield NextStep(verb="submit", by=by, detail="Ask the approvers.")
     elif plan.start_requested or (plan.content.rules.start == "on_approval" and plan.content.approval.levels):
@@ -96,24 +94,31 @@ def _votes(plan: Plan) -> Iterator[NextStep]:
         yield NextStep(verb="withdraw", by=by, detail="Take a vote back.", until=until)
 
 
+def _drifted(drift: Drift, by: tuple[str, ...]) -> NextStep:
+    what = f"Item {drift.item}" if drift.item else "The plan"
+    detail = f"{what} is not what was approved; it differs in {', '.join(drift.fields)}."
+    return NextStep(verb="reopen", by=by, detail=detail, item=drift.item)
+
+
 def _items(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
     if plan.drift is not None:
-        yield NextStep(verb="reopen", by=by, detail=f"Item {plan.drift.item} is not what was approved.")
+        yield _drifted(plan.drift, by)
         return
     for item in plan.content.items:
-        yield from _item(plan, item, (*item.owner, *(name for name in by if name not in item.owner)))
+        yield from _item(plan, item, item_actors(plan, item))
 
 
 def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
     status = plan.state_of(item.id).status
     if status == "failed" and not plan.settled:
-        yield NextStep(verb="retry", by=by, detail="Run it again.", item=item.id)
-        yield NextStep(verb="waive", by=by, detail="Accept it as it is, with a reason.", item=item.id)
-        yield NextStep(verb="skip", by=by, detail="Leave it out, with a reason.", item=item.id)
+        for move in moves_of_failed(plan, item):
+            yield NextStep(verb=move.verb, by=move.by, detail=_OF_FAILED[move.verb], item=item.id)
     elif status == "todo" and not unmet_needs(plan, item):
         if isinstance(item.spec, TextSpec):
             yield NextStep(verb="complete", by=by, detail="Do it, then confirm.", item=item.id)
-        elif plan.content.rules.run == "in_order":
+        elif plan.content.rules.run != "by_hand" and (held := held_because(plan, plan.state_of(item.id))):
+            yield NextStep(verb="execute", by=by, detail=f"The system does not run it: {held}", item=item.id)
+        elif plan.content.rules.run != "by_hand":
             yield NextStep(verb="execute", by=(), detail="The system runs it in its turn.", item=item.id)
         else:
             yield NextStep(verb="execute", by=by, detail="Run it.", item=item.id)
@@ -123,7 +128,7 @@ def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
 
 
 def _way_out(plan: Plan) -> Iterator[NextStep]:
-    by = _movers(plan)
+    by = movers(plan)
     if plan.status in FINAL:
         yield NextStep(verb="copy", by=(), detail="It is over. Anybody may copy it into a new plan.")
         return

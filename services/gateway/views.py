@@ -70,6 +70,7 @@ def _item(plan: Plan, item: Item) -> h.ItemView:
         ticked=state.ticked,
         remark=state.remark,
         reason=state.reason,
+        held=state.held,
         by=state.by,
         at=when(state.at),
     )

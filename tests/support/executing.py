@@ -24,7 +24,7 @@ from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.ids import random_id
 from infra.projection import Projector
-from infra.requests import Requests, decode_reply, encode_request, fingerprint_of, system_request
+from infra.requests import Requests, decode_reply, encode_request, fingerprint_of
 from infra.tail import Tail, Wake
 from infra.timers import TimerLoop
 from services.executor.app import Executor, projections
@@ -76,13 +76,14 @@ class House:
         return Secret(self.secrets[name]) if name in self.secrets else None
 
     async def append(self, plan: str, *events: Event) -> None:
-        """These events on the plan, whatever its state."""
+        """These events on the plan, whatever its state, as Olivia's."""
 
         async def decide(_: Plan | None) -> Sequence[Event]:
             return events
 
         at = SystemClock().now()
-        await self._plans.execute(system_request(StartPlan(plan=plan), "test", random_id(), at), f"plan-{plan}", decide)
+        request = Request(StartPlan(plan=plan), OLIVIA, random_id(), fingerprint_of(plan), at)
+        await self._plans.execute(request, f"plan-{plan}", decide)
 
     async def plan(self, *items: Item, definition: WorkflowDefinition | None = None, **fields: Any) -> str:
         """A sealed plan of these items; workflow items run `definition`, which must have been put."""

@@ -9,16 +9,16 @@ from typing import assert_never
 import msgspec
 
 from contracts.commands import Actor, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
+from contracts.guidance import moves_of_failed, told
 from contracts.plan import ItemState, Plan
-from contracts.plan_events import Event, Frozen, ItemCompleted, ItemSkipped, ItemStarted, ItemWaived, SubStepTicked
+from contracts.plan_events import Event, Frozen, ItemCompleted, ItemSkipped, ItemWaived, SubStepTicked
 from contracts.refusals import Fault, Refused
 from contracts.rights import demand_item_actor
-from contracts.run import run_id
 from contracts.values import Item, TextSpec, WorkflowSpec
 from services.executor.decider.freezes import demand_no_freeze
-from services.executor.decider.inputs import complete_inputs
-from services.executor.decider.rules import demand_window, drift_of, is_settled, seal_drift, settling, statuses
-from services.executor.views import Found, Workflows
+from services.executor.decider.rules import demand_window, seal_drift, settling, statuses
+from services.executor.decider.starting import demand_turn, next_attempt, start_item
+from services.executor.views import Workflows
 
 ItemCommand = CompleteItem | TickSubStep | ExecuteItem | SkipItem | RetryItem | WaiveItem
 
@@ -80,7 +80,7 @@ def _demand_executing(plan: Plan) -> None:
         detail = f"The plan is in {plan.status}; items are worked on while it is executing."
         raise Refused("not_executing", detail, status=plan.status)
     if plan.drift is not None:
-        raise seal_drift(plan.drift.item, plan.drift.fields)
+        raise seal_drift(plan, plan.drift.item, plan.drift.fields)
 
 
 def _complete(plan: Plan, item: Item, command: CompleteItem) -> tuple[Event, ...]:
@@ -88,11 +88,11 @@ def _complete(plan: Plan, item: Item, command: CompleteItem) -> tuple[Event, ...
     if not isinstance(spec, TextSpec):
         raise Refused("wrong_item_type", f"Item {item.id} runs a workflow; execute it.", type="workflow")
     state = _demand_todo(plan, item)
-    _demand_turn(plan, item)
+    demand_turn(plan, item)
     left = [step.id for step in spec.sub_steps if step.id not in state.ticked]
     if left:
         raise Refused("sub_steps_open", f"{len(left)} sub-steps of {item.id} are not ticked yet.", sub_steps=left)
-    completed = ItemCompleted(item=item.id, attempt=_next_attempt(state), remark=command.remark)
+    completed = ItemCompleted(item=item.id, attempt=next_attempt(state), remark=command.remark)
     return (completed, *settling(plan, statuses(plan, {item.id: "done"})))
 
 
@@ -103,15 +103,15 @@ def _tick(plan: Plan, item: Item, command: TickSubStep) -> tuple[Event, ...]:
     state = _demand_todo(plan, item)
     if (command.step in state.ticked) == command.ticked:
         return ()
-    _demand_turn(plan, item)
+    demand_turn(plan, item)
     return (SubStepTicked(item=item.id, step=command.step, ticked=command.ticked),)
 
 
 def _execute(plan: Plan, item: Item, context: Context) -> tuple[Event, ...]:
     _demand_workflow(item, "complete it")
-    state = _demand_todo(plan, item)
-    _demand_turn(plan, item)
-    return (_start(plan, item, state, context, retry_of=""),)
+    _demand_todo(plan, item)
+    demand_turn(plan, item)
+    return (start_item(plan, item, context.actor, context.workflows),)
 
 
 def _retry(plan: Plan, item: Item, context: Context) -> tuple[Event, ...]:
@@ -122,20 +122,8 @@ def _retry(plan: Plan, item: Item, context: Context) -> tuple[Event, ...]:
         raise Refused(
             "item_not_failed", f"Item {item.id} is {state.status}; only a failed item is retried.", status=state.status
         )
-    _demand_turn(plan, item)
-    return (_start(plan, item, state, context, retry_of=state.attempts[-1].run),)
-
-
-def _start(plan: Plan, item: Item, state: ItemState, context: Context, retry_of: str) -> Event:
-    """The intent, once it is sure that what runs is what was approved and that this person may run it."""
-    drifted = drift_of(plan, (item,), context.workflows)
-    if drifted is not None:
-        raise seal_drift(*drifted)
-    found = context.workflows[item.id]
-    _demand_runner(found, context.actor)
-    complete_inputs(plan, item, found.definition)
-    attempt = _next_attempt(state)
-    return ItemStarted(item=item.id, attempt=attempt, run=run_id(plan.id, item.id, attempt), retry_of=retry_of)
+    demand_turn(plan, item)
+    return (start_item(plan, item, context.actor, context.workflows, retry_of=state.attempts[-1].run),)
 
 
 def _skip(plan: Plan, item: Item, command: SkipItem) -> tuple[Event, ...]:
@@ -165,7 +153,7 @@ def _demand_todo(plan: Plan, item: Item) -> ItemState:
     _demand_not_running(item, state)
     if state.status == "failed":
         detail = f"Item {item.id} has failed; retry it, or skip or waive it with a reason."
-        raise Refused("item_not_todo", detail, status=state.status)
+        raise Refused("item_not_todo", detail, status=state.status, next=told(moves_of_failed(plan, item)))
     if state.status != "todo":
         raise _settled(item, state)
     return state
@@ -183,37 +171,11 @@ def _settled(item: Item, state: ItemState) -> Refused:
     return Refused("item_settled", detail, status=state.status, by=state.by)
 
 
-def _demand_turn(plan: Plan, item: Item) -> None:
-    """What it needs is settled, and in an ordered plan everything that stands before it."""
-    now = statuses(plan)
-    waits = [one.id for one in plan.content.items if one.id in item.needs and not is_settled(one, now[one.id])]
-    if waits:
-        raise Refused("item_needs", f"Item {item.id} needs {', '.join(waits)} first.", needs=waits)
-    if plan.content.rules.run == "in_order":
-        earlier = plan.content.items[: plan.content.items.index(item)]
-        waits = [one.id for one in earlier if not is_settled(one, now[one.id])]
-        if waits:
-            detail = f"The items of this plan run in order: {waits[0]} comes before {item.id}."
-            raise Refused("item_needs", detail, needs=waits)
-
-
 def _demand_workflow(item: Item, instead: str) -> None:
     if not isinstance(item.spec, WorkflowSpec):
         raise Refused("wrong_item_type", f"Item {item.id} is a text; {instead}.", type="text")
 
 
-def _demand_runner(found: Found, actor: Actor) -> None:
-    runners = found.definition.runners
-    if runners and not actor.administrator and not actor.among(runners):
-        which = f"{found.definition.project}/{found.definition.name}"
-        detail = f"{actor.id} may not run {which}; {', '.join(runners)} and administrators may."
-        raise Refused("runner_not_allowed", detail, runners=list(runners))
-
-
 def _demand_reason(reason: str, done: str) -> None:
     if not reason.strip():
         raise Refused("reason_required", f"Say why the item is {done}.", [Fault("/reason", "is missing or empty")])
-
-
-def _next_attempt(state: ItemState) -> int:
-    return max((attempt.number for attempt in state.attempts), default=0) + 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from contracts.guidance import moves_of_drift, told
 from contracts.moments import micros, rfc3339
 from contracts.plan import ItemStatus, Plan
 from contracts.plan_events import Event, ItemsSettled, PlanSucceeded
@@ -47,12 +48,11 @@ def drift_of(plan: Plan, items: tuple[Item, ...], workflows: Workflows) -> tuple
     return None
 
 
-def seal_drift(item: str, fields: tuple[str, ...]) -> Refused:
-    """The refusal of anything that would not run as it was approved."""
-    detail = (
-        f"What item {item} would run is not what was approved; it differs in {', '.join(fields)}. Reopen and seal anew."
-    )
-    return Refused("seal_drift", detail, item=item, fields=list(fields))
+def seal_drift(plan: Plan, item: str, fields: tuple[str, ...]) -> Refused:
+    """The refusal of anything that would not run as it was approved. An empty `item` stands for the plan as a whole."""
+    what = f"What item {item} would run" if item else "What the plan would do"
+    detail = f"{what} is not what was approved; it differs in {', '.join(fields)}. Reopen and seal anew."
+    return Refused("seal_drift", detail, item=item, fields=list(fields), next=told(moves_of_drift(plan)))
 
 
 def is_settled(item: Item, status: ItemStatus) -> bool:

@@ -7,6 +7,7 @@ times and visibly; everything else stays unknown, and a person is asked.
 
 import msgspec
 
+from contracts.guidance import moves_of_failed
 from contracts.plan import Plan
 from contracts.plan_events import Event, ItemFinished
 from contracts.run import RunCancelRequested, RunFinished
@@ -151,4 +152,8 @@ def item_finished(plan: Plan | None, run: Run) -> tuple[Event, ...]:
     current = state.status == "running" and state.attempts[-1].number == attempt.number
     if plan.status != "executing" or not current or outcome == "cancelled":
         return (finished,)
-    return (finished, *settling(plan, statuses(plan, {run.created.item: outcome})))  # type: ignore[dict-item]  # as above
+    follows = settling(plan, statuses(plan, {run.created.item: outcome}))  # type: ignore[dict-item]  # as above
+    item = plan.item(run.created.item)
+    if outcome == "failed" and not follows and item is not None:
+        finished = msgspec.structs.replace(finished, next=moves_of_failed(plan, item))
+    return (finished, *follows)

@@ -30,6 +30,7 @@ from services.executor.decider.rules import (
     statuses,
     success,
 )
+from services.executor.decider.starting import starts, waiting_for_system
 from services.executor.views import Workflows
 
 PUNCTUAL_SECONDS = 30
@@ -71,7 +72,7 @@ def start(
         raise Refused("before_schedule", f"The plan is scheduled for {when} and starts then.", at=when)
     drifted = drift_of(plan, plan.content.items, workflows)
     if drifted is not None:
-        raise seal_drift(*drifted)
+        raise seal_drift(plan, *drifted)
     return _started(plan, StartRequested(by="owner"))
 
 
@@ -90,7 +91,7 @@ def _demand_startable(plan: Plan) -> None:
             if not plan.approved:
                 raise Refused("not_approved", "The plan asks for approval; submit it first.", status=status)
             if plan.drift is not None:
-                raise seal_drift(plan.drift.item, plan.drift.fields)
+                raise seal_drift(plan, plan.drift.item, plan.drift.fields)
         case "wait_for_finish_planning_external_check" | "wait_for_finish_planning_external_check_failed":
             detail = "The check after planning has not passed yet."
             raise Refused("gate_not_passed", detail, status=status, gate="finish_planning")
@@ -111,8 +112,13 @@ def _executing(plan: Plan) -> tuple[Event, ...]:
     return (ExecutionStarted(seal=plan.seal.value), *settling(plan, statuses(plan)))
 
 
-def due(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None = None) -> tuple[Event, ...]:
-    """What follows by itself from the plan as it stands at this moment (Unix µs), where `frozen` holds it, if any."""
+def due(
+    plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None = None, runner: Actor | None = None
+) -> tuple[Event, ...]:
+    """What follows by itself from the plan as it stands at this moment (Unix µs), where `frozen` holds it, if any.
+
+    `runner`: the person who sealed the plan, as the directory has them now; where they are let in no more, `None`.
+    """
     if plan.status not in ACTIVE:
         return ()
     if _may_succeed(plan):
@@ -124,14 +130,22 @@ def due(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None = None)
     if plan.status == "wait_for_execute_external_check" and plan.gates["start_execute"].passable:
         return _due_after_gate(plan, at, workflows, frozen)
     if plan.status == "executing":
-        return settling(plan, statuses(plan))
+        return settling(plan, statuses(plan)) or _due_executing(plan, workflows, frozen, runner)
     return ()
 
 
+def _due_executing(plan: Plan, workflows: Workflows, frozen: Frozen | None, runner: Actor | None) -> tuple[Event, ...]:
+    if frozen is not None:
+        return held(plan, frozen, PUNCTUAL_SECONDS) if waiting_for_system(plan) else ()
+    return starts(plan, workflows, runner)
+
+
 def needs_workflows(plan: Plan, at: int) -> bool:
-    """Whether `due` may start the plan now and so must know what would run. Spares reading workflows for nothing."""
+    """Whether `due` may start the plan or an item now and so must know what would run. Spares reading workflows for nothing."""
     if before_window(plan, at) or plan.drift is not None:
         return False
+    if plan.status == "executing":
+        return bool(waiting_for_system(plan))
     return plan.status == "finish_planning" or plan.status == "wait_for_execute_external_check"
 
 

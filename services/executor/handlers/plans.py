@@ -11,7 +11,7 @@ import structlog
 from contracts.commands import StartPlan
 from contracts.evolve import fold
 from contracts.plan import Attempt, Plan
-from contracts.plan_events import Event
+from contracts.plan_events import Event, Frozen
 from contracts.registry import NAMES
 from contracts.run import RunCreated, run_stream
 from contracts.run_state import Run
@@ -23,6 +23,7 @@ from infra.requests import system_request
 from services.executor.decider import runs as run_rules
 from services.executor.decider import walk
 from services.executor.decider.inputs import complete_inputs
+from services.executor.decider.starting import waiting_for_system
 from services.executor.handlers.reading import Shelf
 
 log = structlog.get_logger()
@@ -58,23 +59,31 @@ class Plans:
 
     async def _step(self, plan: Plan) -> bool:
         at = self._clock.now()
-        key, workflows, frozen = f"due:{plan.version}", {}, None
+        key = f"due:{plan.version}"
         if walk.needs_workflows(plan, at):
-            workflows = await self._shelf.sealed(plan)
             frozen = frozen_at(await self._freezes.recall(), plan, at)
             # A freeze may come and go without moving the plan's version: what was decided under one says nothing later.
             key = f"{key}:{self._freezes.position}"
-        if not walk.due(plan, at, workflows, frozen):
+        else:
+            frozen = None
+        if not await self._due_now(plan, at, frozen):
             return False
 
         async def decide(now: Plan | None) -> Sequence[Event]:
             if now is None:
                 return ()
-            frozen = frozen_at(await self._freezes.read(), now, at)
-            return walk.due(now, at, await self._shelf.sealed(now), frozen)
+            return await self._due_now(now, at, frozen_at(await self._freezes.read(), now, at))
 
         await self._append(plan, key, decide)
         return True
+
+    async def _due_now(self, plan: Plan, at: int, frozen: Frozen | None) -> Sequence[Event]:
+        if not walk.needs_workflows(plan, at):
+            return walk.due(plan, at, {}, frozen)
+        if plan.status != "executing":
+            return walk.due(plan, at, await self._shelf.sealed(plan), frozen)
+        waiting = [item.id for item in waiting_for_system(plan)]
+        return walk.due(plan, at, await self._shelf.sealed(plan, waiting), frozen, await self._shelf.runner(plan))
 
     async def _append(self, plan: Plan, what: str, decide: Decide[Plan]) -> None:
         # The log keeps events, not commands: this one only fills the place.

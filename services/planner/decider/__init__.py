@@ -28,6 +28,7 @@ from contracts.values import Changes, Content
 from contracts.workflow import WorkflowDefinition
 from services.planner.decider.freezes import freeze_faults
 from services.planner.decider.referring import reference_faults
+from services.planner.decider.running import runner_faults
 from services.planner.sealing import sealing_faults, structural_faults
 
 
@@ -114,7 +115,8 @@ def _demand_structure(content: Content) -> None:
 def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     demand_mover(plan, actor)
     _demand_planning(plan)
-    if faults := faults_of_sealing(plan, at, known):
+    faults = (*faults_of_sealing(plan, at, known), *runner_faults(plan.content, known.definitions, actor))
+    if faults:
         raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
     return (seal_of(plan.content, known.workflows),)
 

@@ -10,6 +10,7 @@ from contracts.plan_events import (
     ItemFinished,
     ItemsSettled,
     ItemStarted,
+    NextMove,
     PlanCancelled,
     PlanReopened,
     PlanSucceeded,
@@ -191,7 +192,9 @@ def test_the_end_of_the_last_run_settles_and_succeeds_in_one_append() -> None:
 @pytest.mark.parametrize("outcome", ["failed", "unknown"])
 def test_a_failed_or_unknown_run_is_a_failed_item_and_settles_nothing(outcome: str) -> None:
     events = item_finished(running().plan, finished(outcome, error="why"))
-    assert events == (ItemFinished(item="deploy", attempt=1, outcome="failed", error="why"),)
+    by = ("user:olivia", "administrators")
+    moves = tuple(NextMove(verb=verb, by=by, item="deploy") for verb in ("retry", "waive", "skip"))
+    assert events == (ItemFinished(item="deploy", attempt=1, outcome="failed", error="why", next=moves),)
 
 
 def test_an_end_that_is_known_already_is_not_told_twice() -> None:

@@ -1,10 +1,11 @@
 """What the view of a plan says may be done now, and by whom."""
 
 from contracts import plan_events as e
+from contracts.guidance import ADMINISTRATORS
 from contracts.plan import Plan
 from contracts.seal import seal_of
 from contracts.values import GateRule, Gates, Rules
-from services.gateway.next_steps import ADMINISTRATORS, next_steps
+from services.gateway.next_steps import next_steps
 from services.gateway.views import plan_view
 from tests.support.builders import ANA, NOON, approval, content, created, plan_after, text_item, then, workflow_item
 

@@ -1,0 +1,85 @@
+"""Plans whose items the system starts, on a real log with real processes: in order, branch by branch, with outputs passed on."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from contracts.commands import CompleteItem
+from contracts.values import Item, Rules, TextSpec
+from contracts.workflow import WorkflowInput
+from tests.support.executing import House, deploy, open_house, script, workflow_item
+from tests.support.servers import Postgres
+from tests.support.wait import eventually
+
+BY_NEEDS = Rules(run="by_needs")
+SAYS = deploy(
+    script('echo "gonogo::output said=$INPUT_WORD-"', timeout_seconds=60), inputs=(WorkflowInput(name="word"),)
+)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(postgres: Postgres, tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(await postgres.fresh_database(), tmp_path) as one:
+        yield one
+
+
+def says(item: str, word: str, *needs: str) -> Item:
+    return workflow_item(item, {"word": word}, needs=needs)
+
+
+async def _succeeded(house: House, plan: str) -> None:
+    async def check() -> bool:
+        state = await house.read(plan)
+        assert state.status == "success", (state.status, {one: item.status for one, item in state.items.items()})
+        return True
+
+    await eventually(check, 20, "the plan has succeeded")
+
+
+async def test_branches_run_by_themselves_and_pass_their_outputs_on(house: House) -> None:
+    items = (
+        says("build", "a"),
+        says("left", "${items.build.outputs.said}b", "build"),
+        says("right", "${items.build.outputs.said}c", "build"),
+        says("join", "${items.left.outputs.said}${items.right.outputs.said}", "left", "right"),
+    )
+    async with house.executor() as executor:
+        definition = await executor.put(SAYS)
+        plan = await house.executing(*items, definition=definition, rules=BY_NEEDS)
+        await _succeeded(house, plan)
+        attempts = [
+            attempt
+            for item in ("build", "left", "right", "join")
+            for attempt in (await house.item(plan, item)).attempts
+        ]
+    assert [attempt.outputs["said"] for attempt in attempts] == ["a-", "a-b-", "a-c-", "a-b-a-c--"]
+    assert {attempt.by for attempt in attempts} == {"service:executor"}
+    join = await house.run(attempts[-1].run)
+    assert join.created.inputs == {"word": "a-b-a-c-"}
+    assert (await house.read(plan)).content.items == items
+
+
+async def test_in_order_the_system_waits_for_the_text_and_goes_on_after_it(house: House) -> None:
+    items = (says("one", "1"), Item(id="look", name="Look", spec=TextSpec()), says("two", "2"))
+    async with house.executor() as executor:
+        definition = await executor.put(SAYS)
+        plan = await house.executing(*items, definition=definition, rules=Rules(run="in_order"))
+        await house.item_is(plan, "done", "one")
+        assert (await house.item(plan, "two")).attempts == ()
+        await executor.ask(CompleteItem(plan=plan, item="look"))
+        await _succeeded(house, plan)
+
+
+async def test_whoever_sealed_and_may_not_run_it_any_more_holds_the_item(house: House) -> None:
+    async with house.executor() as executor:
+        definition = await executor.put(deploy(script("true"), runners=("group:sre",)))
+        plan = await house.executing(workflow_item(), definition=definition, rules=BY_NEEDS)
+
+        async def held() -> bool:
+            return "may not run web/deploy" in (await house.item(plan)).held
+
+        await eventually(held, 15, "the item is held")
+        types = [fact.type for fact in await house.admin.read_stream(f"plan-{plan}")]
+    assert types.count("item.held.v1") == 1
+    assert "item.started.v1" not in types
