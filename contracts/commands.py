@@ -12,6 +12,7 @@ from msgspec import Meta
 from contracts.approval_commands import APPROVAL, ApprovalCommand, User
 from contracts.command import Command as Command
 from contracts.command import PlanId as PlanId
+from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, ReorderItems, RestorePlan
 from contracts.freeze import Freeze
 from contracts.plan_events import Source
 from contracts.refusals import Fault
@@ -37,8 +38,11 @@ class CopyPlan(Command, frozen=True, tag="copy_plan"):
 
 
 class EditPlan(Command, frozen=True, tag="edit_plan"):
+    """`base` is the stream version that the asker looked at, see `contracts.edit_commands`."""
+
     plan: PlanId
     changes: Changes
+    base: int | None = None
 
 
 class ApplyPlan(Command, frozen=True, tag="apply_plan"):
@@ -200,6 +204,12 @@ AnyCommand = (
     | CopyPlan
     | EditPlan
     | ApplyPlan
+    | PutItem
+    | ChangeItem
+    | RemoveItem
+    | MoveItem
+    | ReorderItems
+    | RestorePlan
     | SealPlan
     | CheckSeal
     | ReopenPlan
@@ -232,6 +242,12 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         CopyPlan,
         EditPlan,
         ApplyPlan,
+        PutItem,
+        ChangeItem,
+        RemoveItem,
+        MoveItem,
+        ReorderItems,
+        RestorePlan,
         SealPlan,
         CheckSeal,
         ReopenPlan,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts import plan_events as e
 from contracts.envelope import Fact, stream_id
-from contracts.folding import approving, execution, freezing, gates, holding, planning, voting
+from contracts.folding import approving, editing, execution, freezing, gates, holding, planning, voting
 from contracts.folding.ground import Apply
 from contracts.plan import Plan, Times
 from contracts.registry import DECODERS
@@ -70,6 +70,7 @@ def _create(fact: Fact) -> Plan | None:
 APPLY: dict[str, Apply] = {
     **execution.APPLY,
     **planning.APPLY,
+    **editing.APPLY,
     **voting.APPLY,
     **approving.APPLY,
     **gates.APPLY,

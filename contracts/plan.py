@@ -95,6 +95,13 @@ class Seal(msgspec.Struct, frozen=True):
     at: int
 
 
+class Digests(msgspec.Struct, frozen=True):
+    """What has been said of a seal that is not complete yet: digests and resolved workflows by item."""
+
+    items: dict[str, str] = {}
+    workflows: dict[str, ResolvedWorkflow] = {}
+
+
 class Vote(msgspec.Struct, frozen=True):
     """One person's vote, for one seal.
 
@@ -248,6 +255,7 @@ class Plan(msgspec.Struct, kw_only=True):
     start_requested: str = ""
     schedule_missed: bool = False
     settled: bool = False
+    digests: Digests = Digests()
     drift: Drift | None = None
     reason: str = ""
     held: Hold | None = None

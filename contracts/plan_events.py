@@ -38,7 +38,10 @@ class PlanCreated(Event, frozen=True, gc=False):
 
 
 class PlanEdited(Event, frozen=True, gc=False):
+    """`restored`: this and what follows in the same append bring back the content of that version."""
+
     changes: Changes
+    restored: int = 0
 
 
 class ResolvedWorkflow(Event, frozen=True, gc=False):

@@ -44,6 +44,8 @@ STATUS: dict[str, int] = {
     "not_waiting": 409,
     "reason_required": 422,
     "final": 409,
+    "version_not_found": 404,
+    "order_incomplete": 422,
     # approval
     "no_approval_asked": 409,
     "not_sealed": 409,

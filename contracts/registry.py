@@ -9,10 +9,20 @@ from typing import cast
 
 import msgspec
 
-from contracts import approval_events, delivery, executing_events, freeze, people, plan_events, run, workflow
+from contracts import (
+    approval_events,
+    delivery,
+    edit_events,
+    executing_events,
+    freeze,
+    people,
+    plan_events,
+    run,
+    workflow,
+)
 from contracts.plan_events import Event
 
-_MODULES = (plan_events, approval_events, executing_events, people, workflow, run, delivery, freeze)
+_MODULES = (plan_events, edit_events, approval_events, executing_events, people, workflow, run, delivery, freeze)
 
 EVENTS: Mapping[str, type[Event]] = {name: kind for module in _MODULES for name, kind in module.EVENTS.items()}
 NAMES: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, closed, end, gate_due, touch
-from contracts.plan import TODO, ItemState, Plan, Seal, Times
+from contracts.plan import TODO, Digests, ItemState, Plan, Seal, Times
 from contracts.references import sources_of
 
 
@@ -16,6 +16,10 @@ def _edited(plan: Plan, event: e.PlanEdited, fact: Fact) -> None:
 
 
 def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
+    if plan.digests.items:  # a seal in portions: this is the last one
+        items, workflows = plan.digests.items | event.items, plan.digests.workflows | event.workflows
+        event = replace(event, items=items, workflows=workflows)
+        plan.digests = Digests()
     plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
     kept = _kept_items(plan, event)
     plan.items = {

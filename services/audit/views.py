@@ -1,8 +1,9 @@
 """From a fact to an entry of the operation record. Pure.
 
 The entry says what changed by comparing the plan before and after the fact, so nothing that the fold does can be left
-out. Facts of runs, deliveries and callbacks have no state to compare and say what their event says. Lease renewals are
-the only events that make no entry: they are work in progress, not operations.
+out. Facts of runs, deliveries and callbacks have no state to compare and say what their event says. Of many items at
+once it tells a limited number and how many there are: the versions of the plan tell all. Only lease renewals, which are
+work in progress, and the digests that come before a large seal make no entry.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.difference import moved
 from contracts.envelope import Fact, category, stream_id
 from contracts.moments import rfc3339
 from contracts.plan import Plan
@@ -20,6 +22,9 @@ from contracts.values import SECTIONS
 VERBS: Mapping[str, str] = {
     "plan.created.v1": "create",
     "plan.edited.v1": "edit",
+    "plan.items_put.v1": "put items",
+    "plan.items_removed.v1": "remove items",
+    "plan.items_placed.v1": "move items",
     "plan.sealed.v1": "seal",
     "plan.reopened.v1": "reopen",
     "plan.cancelled.v1": "cancel",
@@ -77,8 +82,11 @@ VERBS: Mapping[str, str] = {
     "endpoint.put.v1": "put endpoint",
     "workflow.revised.v1": "revise workflow",
 }
-SILENT = frozenset({"run.claimed.v1"})
+SILENT = frozenset({"run.claimed.v1", "plan.items_digested.v1"})
 """Event types that make no entry. A test demands every known type in `VERBS` or here."""
+
+_MOST_ITEMS = 20
+"""How many items of one fact are told whole."""
 
 _DETAILS = (
     "reason",
@@ -145,7 +153,10 @@ def _changes(before: Plan | None, after: Plan | None) -> tuple[dict[str, Any], d
         return {}, {}
     old, new = _facets(before, after), _facets(after, before)
     names = [name for name in new if old.get(name) != new[name]]
-    return {name: old[name] for name in names if name in old}, {name: new[name] for name in names}
+    was, now = {name: old[name] for name in names if name in old}, {name: new[name] for name in names}
+    if before is not None and before.content.items is not after.content.items:
+        _tell_items(before, after, was, now)
+    return was, now
 
 
 def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
@@ -155,13 +166,32 @@ def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
     facets: dict[str, Any] = {"status": plan.status, "seal": plan.seal.value if plan.seal else None}
     for name in SECTIONS:
         value = getattr(plan.content, name)
-        if other is None or getattr(other.content, name) is not value:
+        if other is None or (name != "items" and getattr(other.content, name) is not value):
             facets[name] = msgspec.to_builtins(value)
-    for item, state in plan.items.items():
-        if other is None or other.items.get(item) is not state:
-            facets[f"item {item}"] = {"status": state.status, "attempts": len(state.attempts)}
+    states = [
+        (item, state) for item, state in plan.items.items() if other is None or other.items.get(item) is not state
+    ]
+    for item, state in states[:_MOST_ITEMS]:
+        facets[f"item {item}"] = {"status": state.status, "attempts": len(state.attempts)}
+    if len(states) > _MOST_ITEMS:
+        facets["items in all"] = len(states)
     facets["held"] = plan.held.name if plan.held else None
     facets["freezes overridden"] = [one.name for override in plan.overrides for one in override.freezes]
     for gate, gate_state in plan.gates.items():
         facets[f"gate {gate}"] = f"{gate_state.state} (round {gate_state.round})" if gate_state.round else "none"
     return facets
+
+
+def _tell_items(before: Plan, after: Plan, was: dict[str, Any], now: dict[str, Any]) -> None:
+    """Add the items that differ, by id, and which ones moved."""
+    was_there, is_there = ({item.id: item for item in plan.content.items} for plan in (before, after))
+    differing = [one for one in was_there | is_there if was_there.get(one) != is_there.get(one)]
+    for side, items in ((was, was_there), (now, is_there)):
+        side["items"] = {one: msgspec.to_builtins(items[one]) for one in differing[:_MOST_ITEMS] if one in items}
+    if len(differing) > _MOST_ITEMS:
+        now["items in all"] = len(differing)
+    if going := moved([one for one in is_there if one in was_there], {one: i for i, one in enumerate(was_there)}):
+        now["moved"] = going[:_MOST_ITEMS]
+    for side in (was, now):
+        if not side["items"]:
+            del side["items"]

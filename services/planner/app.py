@@ -14,6 +14,7 @@ from contracts.commands import (
     ReopenPlan,
     SealPlan,
 )
+from contracts.edit_commands import AnyEdit
 from contracts.evolve import fold
 from contracts.freeze import fold_freeze
 from infra.commands import Desk
@@ -26,6 +27,7 @@ from infra.projection import Projection
 from infra.requests import Handler, Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
+from services.planner.handlers.editing import Editor
 from services.planner.handlers.filing import Filing
 from services.planner.handlers.foreseeing import Foreseeing
 from services.planner.handlers.freezing import Freezing
@@ -48,7 +50,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
         handlers: dict[type[Command], Handler] = {
             CreatePlan: planner.create,
             CopyPlan: planner.copy,
-            EditPlan: planner.edit,
+            **dict.fromkeys((EditPlan, *AnyEdit.__args__), Editor(ground.log, plans).edit),
             ApplyPlan: Filing(ground.log, plans).apply,
             SealPlan: planner.seal,
             CheckSeal: Foreseeing(plans, planner).check_seal,

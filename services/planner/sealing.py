@@ -3,15 +3,16 @@
 Pure, part of the planner's decider. Paths are JSON Pointers into the plan's content.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from contracts.moments import micros
 from contracts.plan import Plan
 from contracts.references import references
 from contracts.refusals import Fault
-from contracts.values import ApprovalRule, Content, Item, TextSpec, WorkflowSpec
+from contracts.values import ApprovalRule, Content, Item, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
+from services.planner.decider.structure import structural_faults
 
 if TYPE_CHECKING:
     from services.planner.decider import Known
@@ -19,35 +20,11 @@ if TYPE_CHECKING:
 ANYWHERE_ON_EARTH = "Anywhere on Earth"
 
 
-def structural_faults(content: Content) -> tuple[Fault, ...]:
-    """What no draft may have: two items of one id, a window that ends before it starts, a blank name."""
-    return tuple(_structure(content))
-
-
-def _structure(content: Content) -> Iterator[Fault]:
-    if not content.name.strip():
-        yield Fault("/name", "is blank", "blank")
-    if content.window is not None and content.window.end <= content.window.start:
-        yield Fault("/window/end", "is not after the start", "window_order")
-    yield from _duplicates((item.id for item in content.items), "/items/{}/id")
-    for i, item in enumerate(content.items):
-        if isinstance(item.spec, TextSpec):
-            yield from _duplicates((step.id for step in item.spec.sub_steps), f"/items/{i}/spec/sub_steps/{{}}/id")
-
-
-def _duplicates(ids: Iterable[str], path: str) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for i, one in enumerate(ids):
-        if one in seen:
-            yield Fault(path.format(i), f"{one} stands here a second time", "duplicate_id")
-        seen.add(one)
-
-
 def sealing_faults(plan: Plan, at: int, known: "Known") -> tuple[Fault, ...]:
     """What keeps this plan from being sealed at this time (Unix µs)."""
     content = plan.content
     return (
-        *_structure(content),
+        *structural_faults(content),
         *_people(content, known.people),
         *_times(content, at, known.zones),
         *_items(content, known),

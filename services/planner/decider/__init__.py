@@ -10,26 +10,28 @@ from collections.abc import Mapping
 import msgspec
 
 from contracts.commands import Actor, CancelPlan, CopyPlan, CreatePlan, EditPlan, ReopenPlan, SealPlan
+from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, ReorderItems, RestorePlan
 from contracts.plan import FINAL, Plan
 from contracts.plan_events import (
     Event,
     Frozen,
     PlanCancelled,
-    PlanCreated,
-    PlanEdited,
     PlanReopened,
     ResolvedWorkflow,
     Source,
 )
 from contracts.refusals import Fault, Refused
-from contracts.rights import acts_on_item, demand_mover, forbidden, moves_plan, owners
+from contracts.rights import demand_mover
 from contracts.seal import seal_of
-from contracts.values import Changes, Content
+from contracts.values import Content
 from contracts.workflow import WorkflowDefinition
+from services.planner.decider.editing import Edit, demand_planning, edit
 from services.planner.decider.freezes import freeze_faults
 from services.planner.decider.referring import reference_faults
 from services.planner.decider.running import runner_faults
-from services.planner.sealing import sealing_faults, structural_faults
+from services.planner.decider.structure import counted, demand_structure
+from services.planner.decider.writing import created, sealed
+from services.planner.sealing import sealing_faults
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -37,7 +39,8 @@ class Known(msgspec.Struct, frozen=True):
 
     `people`: which references exist. `members`: group -> its users. `workflows` and `definitions` by item id, absent
     where there is no such revision. `zones`: the names that a window may use. `frozen`: the occurrences of freezes that
-    concern the plan in its window or at its schedule.
+    concern the plan in its window or at its schedule. `base`: the content that an edit was based on, where that is not
+    the plan's; `version`: the content of the version to bring back.
     """
 
     index: int = 0
@@ -48,9 +51,11 @@ class Known(msgspec.Struct, frozen=True):
     definitions: Mapping[str, WorkflowDefinition] = {}
     zones: frozenset[str] = frozenset()
     frozen: tuple[Frozen, ...] = ()
+    base: Content | None = None
+    version: Content | None = None
 
 
-Command = CreatePlan | CopyPlan | EditPlan | SealPlan | ReopenPlan | CancelPlan
+Command = CreatePlan | CopyPlan | Edit | SealPlan | ReopenPlan | CancelPlan
 
 
 def decide(plan: Plan | None, command: Command, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
@@ -63,8 +68,8 @@ def decide(plan: Plan | None, command: Command, actor: Actor, at: int, known: Kn
     if plan is None:
         raise Refused("plan_not_found", f"There is no plan {command.plan}.")
     match command:
-        case EditPlan():
-            return _edit(plan, command, actor)
+        case EditPlan() | PutItem() | ChangeItem() | RemoveItem() | MoveItem() | ReorderItems() | RestorePlan():
+            return edit(plan, command, actor, known.base, known.version)
         case SealPlan():
             return _seal(plan, actor, at, known)
         case ReopenPlan():
@@ -79,8 +84,8 @@ def _create(plan: Plan | None, command: CreatePlan, actor: Actor, known: Known) 
     content = command.content
     if not content.owner:
         content = msgspec.structs.replace(content, owner=(actor.id,))
-    _demand_structure(content)
-    return (PlanCreated(index=known.index, project=command.project, content=content, source=command.source),)
+    demand_structure(content)
+    return created(known.index, command.project, content, command.source)
 
 
 def _copy(plan: Plan | None, command: CopyPlan, actor: Actor, known: Known) -> tuple[Event, ...]:
@@ -92,33 +97,16 @@ def _copy(plan: Plan | None, command: CopyPlan, actor: Actor, known: Known) -> t
     name = command.name or f"{origin.content.name} (copy)"[:200]
     content = msgspec.structs.replace(origin.content, name=name, window=None, schedule=None, owner=(actor.id,))
     source = Source(kind="copy", name=origin.id)
-    return (PlanCreated(index=known.index, project=origin.project, content=content, source=source),)
-
-
-def _edit(plan: Plan, command: EditPlan, actor: Actor) -> tuple[Event, ...]:
-    _demand_planning(plan)
-    if not (moves_plan(plan, actor) or any(acts_on_item(plan, item, actor) for item in plan.content.items)):
-        raise forbidden(actor, owners(plan), "edit this plan")
-    named = command.changes.named()
-    changed = {name: value for name, value in named.items() if value != getattr(plan.content, name)}
-    if not changed:
-        return ()
-    _demand_structure(msgspec.structs.replace(plan.content, **changed))
-    return (PlanEdited(changes=Changes(**changed)),)  # type: ignore[arg-type]  # the names are those of the sections
-
-
-def _demand_structure(content: Content) -> None:
-    if faults := structural_faults(content):
-        raise Refused("invalid_body", _count(faults, "problem") + " in the plan.", faults)
+    return created(known.index, origin.project, content, source)
 
 
 def _seal(plan: Plan, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     demand_mover(plan, actor)
-    _demand_planning(plan)
+    demand_planning(plan)
     faults = (*faults_of_sealing(plan, at, known), *runner_faults(plan.content, known.definitions, actor))
     if faults:
-        raise Refused("not_sealable", _count(faults, "problem") + " to solve before the plan can be sealed.", faults)
-    return (seal_of(plan.content, known.workflows),)
+        raise Refused("not_sealable", counted(faults, "problem") + " to solve before the plan can be sealed.", faults)
+    return sealed(seal_of(plan.content, known.workflows))
 
 
 def faults_of_sealing(plan: Plan, at: int, known: Known) -> tuple[Fault, ...]:
@@ -148,13 +136,3 @@ def _cancel(plan: Plan, command: CancelPlan, actor: Actor) -> tuple[Event, ...]:
     if not command.reason.strip():
         raise Refused("reason_required", "Say why the plan is cancelled.", [Fault("/reason", "is missing or empty")])
     return (PlanCancelled(reason=command.reason),)
-
-
-def _demand_planning(plan: Plan) -> None:
-    if plan.status != "planning":
-        detail = f"The plan is in {plan.status}; reopen it to change it."
-        raise Refused("not_planning", detail, status=plan.status)
-
-
-def _count(faults: tuple[Fault, ...], word: str) -> str:
-    return f"1 {word}" if len(faults) == 1 else f"{len(faults)} {word}s"

@@ -4,9 +4,9 @@ from contracts.commands import Actor, SealPlan
 from contracts.foresight import SealCheck
 from contracts.moments import moment
 from contracts.plan import Plan
-from contracts.plan_events import PlanSealed
 from contracts.refusals import Refused
 from services.planner.decider import Known, decide, faults_of_sealing
+from services.planner.decider.writing import whole_seal
 
 
 def check_seal(plan: Plan | None, plan_id: str, actor: Actor, at: int, known: Known) -> SealCheck:
@@ -17,7 +17,7 @@ def check_seal(plan: Plan | None, plan_id: str, actor: Actor, at: int, known: Kn
     sealed = None
     refused = Refused("not_sealable", "")
     try:
-        sealed = next(e for e in decide(plan, SealPlan(plan=plan.id), actor, at, known) if isinstance(e, PlanSealed))
+        sealed = whole_seal(decide(plan, SealPlan(plan=plan.id), actor, at, known))
     except Refused as said:
         refused = said
     if sealed is None:

@@ -1,16 +1,15 @@
 """One function per command: find out what the decision needs, decide, append."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
-import nh3
 from msgspec.structs import replace
 
-from contracts.commands import Accepted, CopyPlan, CreatePlan, EditPlan, Request, SealPlan
+from contracts.commands import Accepted, CopyPlan, CreatePlan, Request, SealPlan
 from contracts.plan import Plan
 from contracts.plan_events import Event, ResolvedWorkflow
-from contracts.values import Changes, Content, Item, TextSpec, WorkflowSpec
-from contracts.workflow import WorkflowDefinition, workflow_stream
+from contracts.values import Content, WorkflowSpec
+from contracts.workflow import WorkflowDefinition, WorkflowRevised, workflow_stream
 from contracts.workflow_state import resolved, revision_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -18,13 +17,8 @@ from infra.freezes import Freezes
 from infra.postgres import load_sql
 from infra.zones import zone_names
 from services.planner.decider import Command, Known, decide
+from services.planner.handlers.cleaning import clean_content
 from services.planner.handlers.freezing import concerning
-
-_TAGS = {
-    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i", "li", "ol", "p"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "pre", "s", "strong", "sub", "sup", "u", "ul"),
-    *("table", "tbody", "td", "th", "thead", "tr"),
-}
 
 
 class Directory(Protocol):
@@ -56,13 +50,9 @@ class Planner:
         """CopyPlan: a new plan with another one's content."""
         command = request.command
         assert isinstance(command, CopyPlan)
-        return await self._new(request, command, await self._desk.read(f"plan-{command.origin}"))
-
-    async def edit(self, request: Request) -> Accepted:
-        """EditPlan: some sections get new content."""
-        command = request.command
-        assert isinstance(command, EditPlan)
-        return await self._change(request, replace(command, changes=_clean_changes(command.changes)))
+        origin = await self._desk.read(f"plan-{command.origin}")
+        left = [name for name in ("window", "schedule") if origin is not None and getattr(origin.content, name)]
+        return await self._new(request, command, origin, left_behind=left)
 
     async def seal(self, request: Request) -> Accepted:
         """SealPlan: every reference is looked up, then all problems are told at once."""
@@ -79,12 +69,14 @@ class Planner:
         """ReopenPlan and CancelPlan."""
         return await self._change(request, request.command)  # type: ignore[arg-type]  # dispatched by type in app
 
-    async def _new(self, request: Request, command: CreatePlan | CopyPlan, origin: Plan | None) -> Accepted:
+    async def _new(
+        self, request: Request, command: CreatePlan | CopyPlan, origin: Plan | None, **answer: Any
+    ) -> Accepted:
         async def decided(plan: Plan | None) -> tuple[Event, ...]:
             index = await self._log.pool.fetchval(self._next_index) if plan is None else 0
             return decide(plan, command, request.actor, request.at, Known(index=index, origin=origin))
 
-        return await self._desk.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan})
+        return await self._desk.execute(request, f"plan-{command.plan}", decided, body={"id": command.plan, **answer})
 
     async def _change(self, request: Request, command: Command) -> Accepted:
         async def decided(plan: Plan | None) -> tuple[Event, ...]:
@@ -98,12 +90,15 @@ class Planner:
         groups = {ref for ref in refs if ref.startswith("group:")}
         workflows: dict[str, ResolvedWorkflow] = {}
         definitions: dict[str, WorkflowDefinition] = {}
+        read: dict[tuple[str, int | None], WorkflowRevised | None] = {}
         for item in plan.content.items:
             if not isinstance(item.spec, WorkflowSpec):
                 continue
             stream = workflow_stream(item.spec.project, item.spec.workflow)
-            revised = revision_of(await self._log.read_stream(stream), item.spec.revision)
-            if revised is not None:
+            which = (stream, item.spec.revision)
+            if which not in read:  # a plan of many items has few workflows
+                read[which] = revision_of(await self._log.read_stream(stream), item.spec.revision)
+            if (revised := read[which]) is not None:
                 workflows[item.id], definitions[item.id] = resolved(revised), revised.definition
         return Known(
             people=frozenset(await self._directory.existing(refs)),
@@ -122,33 +117,3 @@ def _refs(content: Content) -> Iterable[str]:
     for level in content.approval.levels:
         for rule in level.rules:
             yield from rule.approvers
-
-
-def clean(text: str) -> str:
-    """Text without anything active: Markdown stays as it is, HTML keeps harmless tags and https or mailto links."""
-    if "<" not in text:
-        return text
-    return nh3.clean(text, tags=_TAGS, url_schemes={"https", "mailto"})
-
-
-def clean_content(content: Content) -> Content:
-    """The content with all of its texts cleaned."""
-    return replace(content, description=clean(content.description), items=_clean_items(content.items))
-
-
-def _clean_changes(changes: Changes) -> Changes:
-    cleaned: dict[str, object] = {}
-    if isinstance(changes.description, str):
-        cleaned["description"] = clean(changes.description)
-    if isinstance(changes.items, tuple):
-        cleaned["items"] = _clean_items(changes.items)
-    return replace(changes, **cleaned)
-
-
-def _clean_items(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    return tuple(
-        replace(item, spec=replace(item.spec, content=clean(item.spec.content)))
-        if isinstance(item.spec, TextSpec)
-        else item
-        for item in items
-    )

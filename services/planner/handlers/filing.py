@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from contracts.commands import Accepted, ApplyPlan, Request
 from contracts.plan import Plan
-from contracts.plan_events import Event, PlanCreated, PlanEdited
+from contracts.plan_events import Event, PlanCreated
 from contracts.values import SECTIONS, Content
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.postgres import load_sql
 from services.planner.decider import Known
-from services.planner.decider.applying import apply
-from services.planner.handlers import clean_content
+from services.planner.decider.applying import apply, differing, wanted
+from services.planner.handlers.cleaning import clean_content
 
 
 class Filing:
@@ -37,7 +37,7 @@ class Filing:
             makes = plan is None and command.source is not None and not command.dry_run
             index = await self._log.pool.fetchval(self._next_index) if makes else 0
             events = apply(plan, command, request.actor, request.at, Known(index=index))
-            body.update(_told(plan, events))
+            body.update(_told(plan, command, events))
             return events
 
         stream = f"plan-{command.plan}"
@@ -48,15 +48,16 @@ class Filing:
         return Accepted(plan.version if plan else 0, plan.position if plan else 0, body)
 
 
-def _told(plan: Plan | None, events: Sequence[Event]) -> dict[str, Any]:
+def _told(plan: Plan | None, command: ApplyPlan, events: Sequence[Event]) -> dict[str, Any]:
     """Outcome and changes of these events, as `contracts.plan_file.Applied` has them."""
-    match events:
-        case [PlanCreated() as created]:
-            return {"outcome": "created", "changes": _changes(None, _sections(created.content))}
-        case [PlanEdited() as edited]:
-            return {"outcome": "changed", "changes": _changes(plan, edited.changes.named())}
-        case _:
-            return {"outcome": "unchanged", "changes": {}}
+    if not events:
+        return {"outcome": "unchanged", "changes": {}}
+    if plan is not None:
+        return {"outcome": "changed", "changes": _changes(plan, differing(plan.content, wanted(plan, command)))}
+    content = command.content
+    if isinstance(events[0], PlanCreated):  # the first of perhaps several; it knows whose the plan is
+        content = replace(content, owner=events[0].content.owner or content.owner)
+    return {"outcome": "created", "changes": _changes(None, _sections(content))}
 
 
 def _sections(content: Content) -> dict[str, object]:

@@ -217,4 +217,4 @@ def test_a_plan_that_does_not_exist_is_not_found(command: Command) -> None:
 def test_ten_thousand_items_in_a_chain_are_checked() -> None:
     items = tuple(Item(id=f"i{i}", name="x", spec=TextSpec(), needs=(f"i{i - 1}",) if i else ()) for i in range(10_000))
     plan = plan_after(created(items=items))
-    assert len(given(plan).when(sealing()).events or ()) == 1
+    assert isinstance((given(plan).when(sealing()).events or ())[-1], e.PlanSealed)
