@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from contracts.envelope import Fact, stream_id
 from contracts.plan_events import Event
-from contracts.values import Content, Name, ShortText, Slug, Value
+from contracts.values import Content, ShortText, Slug, Value
 
 WallTime = Annotated[datetime, Meta(tz=False, description="Wall-clock time without offset: 2026-12-20T18:00:00")]
 """What a clock on the wall of the freeze's zone shows."""
@@ -57,7 +57,7 @@ class Freeze(Value, frozen=True):
     as long on the wall clock as the first. `exdates`: starts of occurrences that do not take place.
     """
 
-    name: Name
+    name: Slug
     start: WallTime
     end: WallTime
     zone: Annotated[str, Meta(max_length=64)] = "UTC"

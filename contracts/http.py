@@ -366,6 +366,33 @@ class NextStep(Answered, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class FrozenView(Answered, frozen=True, kw_only=True):
+    """One occurrence of a freeze, from `start` until before `end`."""
+
+    freeze: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+class HoldView(Answered, frozen=True, kw_only=True):
+    """The plan would have started, but for this freeze; it is looked at again at `until`."""
+
+    freeze: str
+    name: str
+    until: datetime
+    since: datetime
+
+
+class FreezeOverrideView(Answered, frozen=True, kw_only=True):
+    """Occurrences that do not hold this plan: who said so, why."""
+
+    freezes: tuple[FrozenView, ...]
+    reason: str
+    by: str
+    at: datetime
+
+
 class PlanView(Answered, frozen=True, kw_only=True):
     """A plan as the log has it at `version` and `position`. `next` says what may be done now and by whom."""
 
@@ -385,6 +412,8 @@ class PlanView(Answered, frozen=True, kw_only=True):
     drift: DriftView | None
     start_requested: str
     schedule_missed: bool
+    held: HoldView | None
+    freeze_overrides: tuple[FreezeOverrideView, ...]
     settled: bool
     source: Source | None
     created_by: str

@@ -1,7 +1,7 @@
 """The freezes as the log has them now, and which of them hold a plan.
 
-Read anew for whatever starts something: a start that was asked for after a freeze was answered never slips past it.
-Only what came after the last look is fetched, by an index of its own. What only confirms may use what is remembered.
+Read anew for whatever is decided: a start that is asked for after a freeze was answered never slips past it. Only what
+came after the last look is fetched, by an index of its own. What is remembered is good for seeing what may be due.
 """
 
 from collections.abc import Iterable, Mapping

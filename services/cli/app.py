@@ -54,6 +54,16 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("override", "gate:override", "Goes on without its yes, with a reason."),
         ),
     ),
+    "freeze": (
+        "Times in which nothing starts.",
+        (
+            ("put", "freeze:put", "Stores a freeze, once or repeated."),
+            ("list", "freeze:list_freezes", "Lists all freezes."),
+            ("show", "freeze:show", "Shows a freeze and when it takes place."),
+            ("delete", "freeze:delete", "Deletes a freeze."),
+            ("override", "freeze:override", "Lets a plan through, with a reason."),
+        ),
+    ),
     "workflow": (
         "Workflows that items run.",
         (

@@ -25,6 +25,11 @@ def show_plan(output: Output, plan: Mapping[str, Any]) -> None:
             "Zone": window.get("zone", ""),
             "Seal": seal.get("value", ""),
             "Drifted": plan["drift"] and f"{plan['drift']['item']}: {lines_of(plan['drift']['fields'])}",
+            "Held": plan["held"] and f"by the freeze {plan['held']['name']} until {when(plan['held']['until'])} UTC",
+            "Let through": [
+                f"{', '.join(one['name'] for one in override['freezes'])} by {override['by']}: {override['reason']}"
+                for override in plan["freeze_overrides"]
+            ],
             "Updated": f"{when(plan['updated_at'])} by {plan['updated_by']}",
         }
     )

@@ -15,6 +15,7 @@ from contracts.plan import Plan
 from infra.blobs import Blobs
 from infra.commands import Desk
 from infra.errors import Misconfigured
+from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.keystore import KeyStore, master_key_of
@@ -31,6 +32,7 @@ from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
 from services.gateway.routes.foresight import foresight_routes
+from services.gateway.routes.freezes import freeze_routes
 from services.gateway.routes.items import gate_orders, item_orders
 from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
@@ -127,6 +129,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *log_stream_routes(desk, parts.blobs, lambda: parts.feed.draining),
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
+        *freeze_routes(orders, Freezes(ground.log.pool), ground.clock),
         *setting_up_routes(orders, ground.log, parts.key_store),
         *people_routes(parts.identities, parts.key_store),
         *system_routes(parts.health, parts.metrics, description),

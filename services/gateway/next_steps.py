@@ -71,6 +71,10 @@ def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextSt
 def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
     if plan.drift is not None:
         yield _drifted(plan.drift, by)
+    elif plan.held is not None:
+        until, name = moment(plan.held.until), plan.held.name
+        yield NextStep(verb="start", by=(), detail=f"The system starts it when the freeze {name} ends.", until=until)
+        yield NextStep(verb="override_freeze", by=(ADMINISTRATORS,), detail="Do not wait for it, with a reason.")
     elif not plan.approved:
         yield NextStep(verb="submit", by=by, detail="Ask the approvers.")
     elif plan.start_requested or (plan.content.rules.start == "on_approval" and plan.content.approval.levels):

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from contracts import http as h
 from contracts.moments import moment
-from contracts.plan import Attempt, GateState, ItemState, Plan
+from contracts.plan import Attempt, FreezeOverride, GateState, ItemState, Plan
+from contracts.plan_events import Frozen
 from contracts.run_state import Run
 from contracts.slots import counted, standing
 from contracts.values import GATES, ApprovalLevel, Item
@@ -38,6 +39,15 @@ def plan_view(plan: Plan) -> h.PlanView:
         else None,
         start_requested=plan.start_requested,
         schedule_missed=plan.schedule_missed,
+        held=h.HoldView(
+            freeze=plan.held.freeze,
+            name=plan.held.name,
+            until=moment(plan.held.until),
+            since=moment(plan.held.since),
+        )
+        if plan.held
+        else None,
+        freeze_overrides=tuple(_override(one) for one in plan.overrides),
         settled=plan.settled,
         source=plan.source,
         created_by=plan.created_by,
@@ -46,6 +56,16 @@ def plan_view(plan: Plan) -> h.PlanView:
         updated_at=moment(plan.updated_at),
         next=next_steps(plan),
     )
+
+
+def _override(one: FreezeOverride) -> h.FreezeOverrideView:
+    freezes = tuple(frozen_view(frozen) for frozen in one.freezes)
+    return h.FreezeOverrideView(freezes=freezes, reason=one.reason, by=one.by, at=moment(one.at))
+
+
+def frozen_view(frozen: Frozen) -> h.FrozenView:
+    """One occurrence of a freeze."""
+    return h.FrozenView(freeze=frozen.freeze, name=frozen.name, start=moment(frozen.start), end=moment(frozen.end))
 
 
 def _times(plan: Plan) -> h.TimesView:

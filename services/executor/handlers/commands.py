@@ -71,9 +71,7 @@ class Commands:
         async def decide(plan: Plan | None) -> Sequence[Event]:
             starts = isinstance(command, ExecuteItem | RetryItem)
             sealed = await self._shelf.sealed(plan, (command.item,)) if plan is not None and starts else {}
-            # What starts something asks the log; a confirmation may be a moment behind it.
-            freezes = await (self._freezes.read() if starts else self._freezes.recall())
-            frozen = frozen_at(freezes, plan, request.at) if plan is not None else None
+            frozen = frozen_at(await self._freezes.read(), plan, request.at) if plan is not None else None
             events = items.decide(plan, command, items.Context(request.actor, request.at, sealed, frozen))
             for event in events:
                 if isinstance(event, ItemStarted):

@@ -11,7 +11,7 @@ from services.gateway.routes.order import Make, order_route
 
 _ITEM = "/api/v1/plans/{plan}/items/{item}"
 _GATE = "/api/v1/plans/{plan}/gates/{gate}"
-_ANY_ITEM = ("plan_not_found", "item_not_found", "not_executing", "outside_window", "seal_drift")
+_ANY_ITEM = ("plan_not_found", "item_not_found", "not_executing", "outside_window", "frozen", "seal_drift")
 
 
 def item_orders(orders: Orders) -> list[Route]:

@@ -204,6 +204,7 @@ def _moving(orders: Orders) -> list[Route]:
                 "not_sealed",
                 "already_started",
                 "outside_window",
+                "frozen",
                 "before_schedule",
                 "seal_drift",
                 "final",
