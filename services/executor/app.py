@@ -100,6 +100,7 @@ class Executor:
             Lease(settings.lease_seconds, settings.max_runs),
         )
         self._freezes = freezes = Freezes(log.pool)
+        self._held: set[str] = set()  # seen since the last change of a freeze; the table may not have them yet
         self._plans = Plans(log, plans, runs, shelf, freezes, clock, self.reactor.due)
         self._commands = Commands(plans, workflows, shelf, freezes)
 
@@ -125,13 +126,16 @@ class Executor:
         for desk in self._desks:
             desk.observe(facts)
         self._freezes.observe(facts)
+        self._held.update(fact.stream for fact in facts if fact.type == "plan.held.v1")
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "run":
             await self.runs.look(stream)
         elif category(stream) == "freeze":
-            for row in await self._log.pool.fetch(load_sql(_PACKAGE, "held")):
-                self.reactor.due(row["stream"])
+            rows = await self._log.pool.fetch(load_sql(_PACKAGE, "held"))
+            held, self._held = self._held, set()
+            for one in held.union(row["stream"] for row in rows):
+                self.reactor.due(one)
         else:
             await self._plans.look(stream)
 

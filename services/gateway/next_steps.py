@@ -6,7 +6,7 @@ nobody is named.
 
 from collections.abc import Iterator
 
-from contracts.guidance import held_because, item_actors, movers, moves_of_failed
+from contracts.guidance import ADMINISTRATORS, held_because, item_actors, movers, moves_of_failed
 from contracts.http import NextStep
 from contracts.moments import moment
 from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Drift, Plan

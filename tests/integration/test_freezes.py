@@ -140,11 +140,11 @@ async def test_a_plan_that_runs_starts_no_item_in_a_freeze_that_begins_unless_it
     [override] = (await becomes(site, plan, "success"))["freeze_overrides"]
     assert (override["by"], override["reason"], override["freezes"][0]["name"]) == ("user:ada", "It burns.", "later")
 
-    async def recorded() -> None:
+    async def recorded() -> bool:
         record = await site("GET", f"/api/v1/plans/{plan}/record")
         entries = [one for one in record.body["entries"] if one["verb"] == "override freeze"]
         seen = [(entry["target"], entry["detail"], entry["actor"]) for entry in entries]
-        assert seen == [("freeze later", "It burns.", "user:ada")]
+        return seen == [("freeze later", "It burns.", "user:ada")]
 
     await eventually(recorded)
 
