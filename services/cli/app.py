@@ -78,6 +78,13 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("list", "endpoint:list_endpoints", "Lists where hooks go."),
         ),
     ),
+    "hooks": (
+        "For who receives hooks.",
+        (
+            ("listen", "hooks.listen:listen", "Receives hooks on this machine."),
+            ("replay", "hooks.replay:replay", "Sends recorded hooks again."),
+        ),
+    ),
     "delivery": ("Hooks on their way out.", (("list", "endpoint:list_deliveries", "Lists the hooks of a plan."),)),
     "user": (
         "People and their tokens.",

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from infra.clock import Clock, SystemClock
-from services.cli.demo.signature import signature_fault
+from services.cli.hooks.signature import signature_fault
 from services.cli.problems import Problem
 
 Answer = Callable[[dict[str, Any]], Awaitable[Any]]

@@ -13,8 +13,8 @@ from infra.clock import SetClock
 from services.cli.demo import checks, content
 from services.cli.demo.cast import DemoFailed
 from services.cli.demo.receiver import World
-from services.cli.demo.signature import signature_fault
 from services.cli.feed import Event
+from services.cli.hooks.signature import signature_fault
 from tests.support.wait import eventually
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
