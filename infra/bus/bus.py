@@ -6,21 +6,19 @@ gets `Unavailable`. Nothing is kept for a service that is away: the log is the m
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from faststream import AckPolicy
-from faststream.nats import NatsBroker
-from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, NoRespondersError
 
 from contracts.subjects import WAKE, command_subject
-from infra.bus.answer import Handler, answer, failure
-from infra.bus.subscription import Subscription, raw_bytes
+from infra.bus.answer import Handler
+from infra.config import Secret
 from infra.errors import Unavailable
 
 log = structlog.get_logger()
@@ -28,22 +26,41 @@ log = structlog.get_logger()
 _RECONNECT_SECONDS = 0.25
 _NOBODY_SECONDS = 0.05
 _LOST = "bus"
-_STOPPING = "The service is stopping; another one will take it."
-
-Declare = Callable[[NatsBroker], Subscription]
 
 
-class Broker(NatsBroker):
-    """FastStream's broker with a client that we hold from the start: one that never got in must be closed, too."""
+class Link(Protocol):
+    """One connection to NATS, made with nats-py's options."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    @property
+    def client(self) -> Client: ...
+
+    async def start(self) -> None: ...
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take no more requests, answer those taken."""
+
+    async def stop(self) -> None: ...
+
+
+class Asking:
+    """The link of a service that answers nobody: nats-py alone. FastStream would be 26 MB for nothing."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
         self.client = Client()
 
-    async def _connect(self) -> Client:
-        await self.client.connect(**self._connection_kwargs)
-        self.config.connect(self.client)
-        return self.client
+        async def connect() -> None:  # the password is among the options: nobody's attributes show it
+            await self.client.connect(**options)
+
+        self._connect = connect
+
+    async def start(self) -> None:
+        await self._connect()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Nobody asks us."""
+
+    async def stop(self) -> None:
+        await self.client.close()
 
 
 class Bus:
@@ -62,13 +79,12 @@ class Bus:
         """`name` is shown by the server. `middlewares` are FastStream's; with any, messages take its slower way."""
         self._url = url
         self._name = name
-        self._security = NatsUserPassword(user, password) if user else None
+        self._user, self._password = user, Secret(password)
         self._max_workers = max_workers
         self._middlewares = middlewares
-        self._declared: list[Declare] = []
+        self._served: dict[str, Handler] = {}
         self._wakes: list[Callable[[], None]] = []
-        self._subscriptions: list[Subscription] = []
-        self._broker: Broker | None = None
+        self._link: Link | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -79,21 +95,11 @@ class Bus:
 
     def serve(self, service: str, handler: Handler) -> None:
         """Answer the service's commands, in one queue group with all its other processes. Before `start`."""
-
-        async def body(request: bytes) -> bytes:
-            return await answer(service, handler, request)
-
-        self._declare(command_subject(service), service, body, reply=True)
+        self._served[service] = handler
 
     def on_wake(self, callback: Callable[[], None]) -> None:
         """Call this (best: `Wake.set`) when the log has grown, and when the connection is new. Before `start`."""
-
-        async def body(_hint: bytes) -> bytes:
-            callback()
-            return b""
-
         self._wakes.append(callback)
-        self._declare(WAKE, "", body, reply=False)
 
     async def start(self) -> None:
         """Begin to connect and return; `wait_connected` waits. Never fails because NATS is away."""
@@ -105,7 +111,8 @@ class Bus:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         self._up.clear()
-        await asyncio.gather(*(subscription.drain(grace_seconds) for subscription in self._subscriptions))
+        if self._link is not None:
+            await self._link.drain(grace_seconds)
         await self._close()
 
     async def wait_connected(self, timeout_seconds: float) -> Client:
@@ -115,9 +122,9 @@ class Bus:
                 await self._up.wait()
         except TimeoutError:
             raise Unavailable(_LOST) from None
-        if self._broker is None:
+        if self._link is None:
             raise Unavailable(_LOST)
-        return self._broker.client
+        return self._link.client
 
     async def request(
         self,
@@ -157,14 +164,6 @@ class Bus:
             await client.publish(subject, body, headers=_plain(headers))
         except (NatsError, OSError) as error:
             raise Unavailable(_LOST) from error
-
-    def _declare(self, subject: str, queue: str, body: Callable[[bytes], Awaitable[bytes]], *, reply: bool) -> None:
-        def declare(broker: NatsBroker) -> Subscription:
-            return Subscription(
-                broker, subject, queue, body, workers=self._max_workers, reply=reply, stopping=failure(_STOPPING, 0.1)
-            )
-
-        self._declared.append(declare)
 
     async def _keep_connected(self) -> None:
         """Connect, and connect anew whenever the client gave up (a refused login, say). Ends only by cancellation."""
@@ -206,29 +205,42 @@ class Bus:
         async def on_closed() -> None:
             closed.set()
 
-        self._broker = Broker(
-            self._url,
-            name=self._name,
-            security=self._security,
-            logger=None,
-            decoder=raw_bytes,
-            ack_policy=AckPolicy.MANUAL,
-            middlewares=self._middlewares,
-            connect_timeout=2,
-            reconnect_time_wait=_RECONNECT_SECONDS,  # FastStream says int, nats-py takes fractions
-            max_reconnect_attempts=-1,
-            ping_interval=5,
-            max_outstanding_pings=2,
-            drain_timeout=5,
-            error_cb=on_error,
-            disconnected_cb=on_lost,
-            reconnected_cb=on_back,
-            closed_cb=on_closed,
+        self._link = self._new_link(
+            {
+                **self._login(),
+                "servers": [self._url],
+                "name": self._name,
+                "connect_timeout": 2,
+                "reconnect_time_wait": _RECONNECT_SECONDS,
+                "max_reconnect_attempts": -1,
+                "ping_interval": 5,
+                "max_outstanding_pings": 2,
+                "drain_timeout": 5,
+                "error_cb": on_error,
+                "disconnected_cb": on_lost,
+                "reconnected_cb": on_back,
+                "closed_cb": on_closed,
+            }
         )
-        self._subscriptions = [declare(self._broker) for declare in self._declared]
-        await self._broker.start()
+        await self._link.start()
+        if self._wakes:
+            await self._link.client.subscribe(WAKE, cb=self._hear)
         log.info("bus_connected", bus=self._name)
         self._is_up()
+
+    def _new_link(self, options: Mapping[str, Any]) -> Link:
+        if not self._served:
+            return Asking(options)
+        from infra.bus.broker import Answering  # here, so that who answers nobody does not carry FastStream
+
+        return Answering(options, self._served, workers=self._max_workers, middlewares=self._middlewares)
+
+    def _login(self) -> dict[str, str]:
+        return {"user": self._user, "password": self._password.reveal()} if self._user else {}
+
+    async def _hear(self, _hint: Msg) -> None:
+        for wake in self._wakes:
+            wake()
 
     def _is_up(self) -> None:
         self._up.set()
@@ -236,13 +248,13 @@ class Bus:
             wake()
 
     async def _close(self) -> None:
-        broker, self._broker = self._broker, None
-        if broker is not None:
+        link, self._link = self._link, None
+        if link is not None:
             with suppress(NatsError, OSError, TimeoutError):
-                await broker.stop()
+                await link.stop()
             # A client that never got in, or is reconnecting, does not drain: it would live on.
             with suppress(NatsError, OSError, TimeoutError):
-                await broker.client.close()
+                await link.client.close()
 
 
 def _plain(headers: Mapping[str, str] | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 log = structlog.get_logger()
 
 Body = Callable[[bytes], Awaitable[bytes]]
-"""Body to reply; raises nothing but cancellation."""
+"""Body of a request to body of its reply; raises nothing but cancellation."""
 
 
 async def raw_bytes(message: StreamMessage[Any]) -> bytes:
@@ -31,18 +31,15 @@ class Subscription:
     """A declared subscriber: body in, reply out where one is asked for."""
 
     def __init__(
-        self, broker: NatsBroker, subject: str, queue: str, body: Body, *, workers: int, reply: bool, stopping: bytes
+        self, broker: NatsBroker, subject: str, queue: str, body: Body, *, workers: int, stopping: bytes
     ) -> None:
         """`stopping` is the reply to a message that had to be given up. Core subjects have no acknowledgement: MANUAL."""
         self._body = body
-        self._reply = reply
         self._stopping = stopping
         self._slots = asyncio.Semaphore(workers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._through_middlewares = bool(broker.config.broker_middlewares)
-        self._subscriber = broker.subscriber(
-            subject, queue=queue, decoder=raw_bytes, no_reply=not reply, ack_policy=AckPolicy.MANUAL
-        )
+        self._subscriber = broker.subscriber(subject, queue=queue, decoder=raw_bytes, ack_policy=AckPolicy.MANUAL)
         self._subscriber(body)
         self._by_faststream = self._subscriber.consume
         # An instance's attribute, since FastStream gives no other way to take a message before its pipeline.
@@ -91,5 +88,5 @@ class Subscription:
         await self._respond(message, reply)
 
     async def _respond(self, message: Msg, reply: bytes) -> None:
-        if self._reply and message.reply:
+        if message.reply:
             await message.respond(reply)
