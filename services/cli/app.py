@@ -32,6 +32,7 @@ PLAN: tuple[Verb, ...] = (
     ("start", "moves:start", "Starts a plan."),
     ("reopen", "moves:reopen", "Back to planning."),
     ("cancel", "moves:cancel", "Ends a plan for good."),
+    ("progress", "progress:progress", "Shows how far a plan is, and when it may end."),
     ("record", "record:record", "Prints who did what, when."),
     ("watch", "record:watch", "Follows a plan live."),
 )

@@ -15,6 +15,7 @@ PROJECTIONS: Mapping[str, str] = {
     "plans": "planner",
     "record": "audit",
     "open_attempts": "executor",
+    "attempt_times": "executor",
     "hooks": "hook_dispatcher",
 }
 """Projection -> the service that folds it. A test holds this against the services."""

@@ -36,7 +36,7 @@ from services.executor.handlers.plans import Plans
 from services.executor.handlers.reading import Shelf
 from services.executor.handlers.runs import Lease, Runs
 from services.executor.handlers.steps import Steps
-from services.executor.projections import OpenAttempts
+from services.executor.projections import AttemptTimes, OpenAttempts
 from services.executor.views import Workflow, fold_workflow
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ _RUN_FACTS = frozenset({"run.created.v1", "run.claimed.v1", "run.cancel_requeste
 
 def projections(log: EventLog) -> Sequence[Projection]:
     """What this service keeps in tables."""
-    return (OpenAttempts(),)
+    return (OpenAttempts(), AttemptTimes())
 
 
 class Executor:

@@ -38,6 +38,7 @@ from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
 from services.gateway.routes.plans import plan_orders
+from services.gateway.routes.progress import progress_routes
 from services.gateway.routes.reading import reading_routes
 from services.gateway.routes.setting_up import setting_up_routes
 from services.gateway.routes.system import Description, system_routes
@@ -126,6 +127,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),
         *log_routes(desk, parts.blobs),
+        *progress_routes(ground.log, desk, ground.clock),
         *log_stream_routes(desk, parts.blobs, lambda: parts.feed.draining),
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),

@@ -28,10 +28,11 @@ def next_steps(plan: Plan) -> tuple[NextStep, ...]:
 
 def unmet_needs(plan: Plan, item: Item) -> tuple[str, ...]:
     """The items that this one needs and that are not settled. One that may fail counts as settled when it failed."""
-    return tuple(need for need in item.needs if not _settled(plan, need))
+    return tuple(need for need in item.needs if not settled(plan, need))
 
 
-def _settled(plan: Plan, item_id: str) -> bool:
+def settled(plan: Plan, item_id: str) -> bool:
+    """Whether nothing is left to do for the item."""
     status = plan.state_of(item_id).status
     item = plan.item(item_id)
     return status in _SETTLED or (status == "failed" and item is not None and item.may_fail)

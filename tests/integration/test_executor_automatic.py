@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from contracts.commands import CompleteItem
+from contracts.commands import CompleteItem, ExecuteItem
+from contracts.run import run_id
 from contracts.values import Item, Rules, TextSpec
 from contracts.workflow import WorkflowInput
+from infra.postgres import load_sql
+from infra.projection import Projector, rebuild
+from infra.tail import Wake
+from services.executor.projections import AttemptTimes
 from tests.support.executing import House, deploy, open_house, script, workflow_item
 from tests.support.servers import Postgres
 from tests.support.wait import eventually
@@ -83,3 +88,24 @@ async def test_whoever_sealed_and_may_not_run_it_any_more_holds_the_item(house: 
         types = [fact.type for fact in await house.admin.read_stream(f"plan-{plan}")]
     assert types.count("item.held.v1") == 1
     assert "item.started.v1" not in types
+
+
+async def test_how_long_whole_good_runs_took_is_kept_and_rebuilding_agrees(house: House) -> None:
+    async with house.executor() as executor:
+        definition = await executor.put(deploy(script('test "$INPUT_WORD" = good'), inputs=SAYS.inputs))
+        good = await house.executing(says("deploy", "good"), definition=definition)
+        bad = await house.executing(says("deploy", "bad"), definition=definition)
+        for plan in (good, bad):
+            await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        await house.item_is(good, "done")
+        await house.item_is(bad, "failed")
+    await Projector(house.admin, Wake(), AttemptTimes()).catch_up()
+    query = "select run, project, workflow, ended_at > started_at as took from view.attempt_time"
+    live = [tuple(row) for row in await house.admin.pool.fetch(query)]
+    await rebuild(house.admin, AttemptTimes())
+    rebuilt = [tuple(row) for row in await house.admin.pool.fetch(query)]
+    assert live == rebuilt == [(run_id(good, "deploy", 1), "web", "deploy", True)]
+    usual = await house.admin.pool.fetch(
+        load_sql("services.gateway", "usual_times"), ["web", "web"], ["deploy", "none"]
+    )
+    assert [(row["workflow"], row["runs"], row["median"] > 0) for row in usual] == [("deploy", 1, True)]

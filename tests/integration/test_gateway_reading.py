@@ -279,3 +279,11 @@ async def test_the_gateway_says_that_it_lives_and_is_ready_to_anybody(site: Site
     alive, ready = await site("GET", "/healthz", as_=""), await site("GET", "/readyz", as_="")
     assert (alive.status, alive.body["state"]) == (200, "alive")
     assert (ready.status, ready.body["state"]) == (200, "ready")
+
+
+async def test_progress_is_answered_with_what_is_known_and_what_is_not(site: Site) -> None:
+    plan = await site.plan()
+    answer = await site("GET", f"/api/v1/plans/{plan}/progress")
+    assert (answer.status, answer.body["expected_end"], answer.body["settled"]) == (200, None, 0)
+    assert set(answer.body["unknown"]) == {item["item"] for item in answer.body["items"]}
+    assert (await site("GET", f"/api/v1/plans/{'0' * 24}/progress")).status == 404
