@@ -12,6 +12,7 @@ from msgspec import Meta
 from contracts.approval_commands import APPROVAL, ApprovalCommand, User
 from contracts.command import Command as Command
 from contracts.command import PlanId as PlanId
+from contracts.delivery import Format, Signing
 from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, ReorderItems, RestorePlan
 from contracts.freeze import Freeze
 from contracts.plan_events import Source
@@ -191,8 +192,45 @@ class PutEndpoint(Command, frozen=True, tag="put_endpoint"):
     endpoint: PlanId
     url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+$(?!\n)")]
     secret_ref: str
-    events: tuple[GateName, ...] = ("finish_planning", "start_execute", "all_job_done")
+    events: tuple[str, ...] = ("finish_planning", "start_execute", "all_job_done")
     enabled: bool = True
+    name: str = ""
+    format: Format = "zadig"
+    project: str = ""
+    plan: str = ""
+    ordered: bool = False
+    concurrency: int = 4
+    rate_per_minute: int = 0
+    signing: Signing = "hmac"
+    public_key: str = ""
+    verify: bool = False
+
+
+class RotateEndpoint(Command, frozen=True, tag="rotate_endpoint"):
+    """A new signing secret; for `overlap_seconds` hooks are signed with the one before as well."""
+
+    endpoint: PlanId
+    secret_ref: str
+    overlap_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 86_400
+    public_key: str = ""
+
+
+class EnableEndpoint(Command, frozen=True, tag="enable_endpoint"):
+    """Switch it on. One that has to be verified and is not gets a new challenge. `reason` as a person says it."""
+
+    endpoint: PlanId
+    reason: ShortText = ""
+
+
+class DisableEndpoint(Command, frozen=True, tag="disable_endpoint"):
+    endpoint: PlanId
+    reason: ShortText = ""
+
+
+class SendTest(Command, frozen=True, tag="test_endpoint"):
+    """Send a test there: a delivery like any other."""
+
+    endpoint: PlanId
 
 
 class ResendDelivery(Command, frozen=True, tag="resend_delivery"):
@@ -233,6 +271,10 @@ AnyCommand = (
     | RecheckGate
     | OverrideGate
     | PutEndpoint
+    | RotateEndpoint
+    | EnableEndpoint
+    | DisableEndpoint
+    | SendTest
     | ResendDelivery
 )
 
@@ -267,7 +309,17 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         WaiveItem,
         PutWorkflow,
     ),
-    "hook_dispatcher": (AnswerGate, RecheckGate, OverrideGate, PutEndpoint, ResendDelivery),
+    "hook_dispatcher": (
+        AnswerGate,
+        RecheckGate,
+        OverrideGate,
+        PutEndpoint,
+        RotateEndpoint,
+        EnableEndpoint,
+        DisableEndpoint,
+        SendTest,
+        ResendDelivery,
+    ),
 }
 SERVICE_OF: dict[type[Command], str] = {kind: service for service, kinds in SERVICES.items() for kind in kinds}
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from contracts.delivery import Format, Signing
 from contracts.plan import ItemStatus, Status
 from contracts.plan_events import ResolvedWorkflow, Source
 from contracts.record import Entry
@@ -102,13 +103,44 @@ class WorkflowBody(Read, frozen=True, kw_only=True):
     outputs: Annotated[tuple[InputName, ...], Meta(max_length=100)] = ()
 
 
+EventPattern = Annotated[str, Meta(max_length=100, pattern=r"^[a-z*>][a-z0-9_.*>]*$(?!\n)")]
+
+
 class EndpointBody(Read, frozen=True, kw_only=True):
-    """Where hooks go. `secret` signs them; it is kept apart and never shown again. Absent: the one kept before stays."""
+    """Where hooks go. `secret` signs them; it is kept apart and never shown again. Absent: the one kept before stays.
+
+    `events`: hooks of the reference by name, and, for the formats `standard` and `both`, patterns over event types: `plan.*`,
+    `item.finished.v1`, `gate.>`. The scope is one `plan`, or the plans of a `project`, or all. `ordered`: a hook of a plan
+    waits for the one before it. `signing: ed25519` makes a key pair here, whose public half is shown; no secret is given
+    then. `verify`: nothing goes there before the address has echoed a challenge.
+    """
 
     url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+$(?!\n)")]
     secret: Annotated[str, Meta(min_length=8, max_length=1_000)] | None = None
-    events: tuple[GateName, ...] = ("finish_planning", "start_execute", "all_job_done")
+    events: Annotated[tuple[EventPattern, ...], Meta(max_length=50)] = (
+        "finish_planning",
+        "start_execute",
+        "all_job_done",
+    )
     enabled: bool = True
+    format: Format = "zadig"
+    project: Slug | None = None
+    plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")] | None = None
+    ordered: bool = False
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
+    rate_per_minute: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    signing: Signing = "hmac"
+    verify: bool = False
+
+
+class RotationBody(Read, frozen=True, kw_only=True):
+    """A new signing secret; absent for an endpoint that signs with a key pair, which gets a new one.
+
+    For `overlap_seconds` every hook has two signatures, one by the secret before, so a receiver can change over at leisure.
+    """
+
+    secret: Annotated[str, Meta(min_length=8, max_length=1_000)] | None = None
+    overlap_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 86_400
 
 
 class UserBody(Read, frozen=True, kw_only=True):
@@ -465,7 +497,8 @@ class DeliveryView(Answered, frozen=True, kw_only=True):
 
     id: str
     plan: str
-    event: GateName
+    event: str
+    format: Literal["zadig", "standard"]
     round: int
     endpoint: str
     state: Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
@@ -536,14 +569,29 @@ class WorkflowView(Answered, frozen=True, kw_only=True):
 
 
 class EndpointView(Answered, frozen=True, kw_only=True):
-    """`signed`: a signing secret is kept for it."""
+    """`signed`: a signing secret is kept for it. `public_key` verifies the signatures `v1a`; empty where a secret signs.
+
+    `previous_until`: until then hooks have a second signature, by the secret before. `reason`: why it is switched off.
+    """
 
     id: str
     name: str
     url: str
-    events: tuple[GateName, ...]
+    events: tuple[str, ...]
     enabled: bool
     signed: bool
+    format: Format
+    project: str
+    plan: str
+    ordered: bool
+    concurrency: int
+    rate_per_minute: int
+    signing: Signing
+    public_key: str
+    verify: bool
+    verified: bool
+    previous_until: datetime | None
+    reason: str
     version: int
 
 

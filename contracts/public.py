@@ -5,6 +5,8 @@ import msgspec
 PRIVATE: dict[str, frozenset[str]] = {
     "run.created.v1": frozenset({"inputs", "definition"}),
     "endpoint.put.v1": frozenset({"secret_ref"}),
+    "endpoint.rotated.v1": frozenset({"secret_ref"}),
+    "endpoint.challenged.v1": frozenset({"challenge"}),
 }
 
 

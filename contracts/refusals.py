@@ -94,6 +94,7 @@ STATUS: dict[str, int] = {
     "instance_code_unknown": 409,
     "answer_contradicts": 409,
     "endpoint_not_found": 404,
+    "endpoint_disabled": 409,
     "delivery_not_found": 404,
     "invalid_endpoint": 422,
     # identity

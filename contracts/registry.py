@@ -13,6 +13,7 @@ from contracts import (
     approval_events,
     delivery,
     edit_events,
+    endpoint,
     executing_events,
     freeze,
     people,
@@ -22,7 +23,18 @@ from contracts import (
 )
 from contracts.plan_events import Event
 
-_MODULES = (plan_events, edit_events, approval_events, executing_events, people, workflow, run, delivery, freeze)
+_MODULES = (
+    plan_events,
+    edit_events,
+    approval_events,
+    executing_events,
+    people,
+    workflow,
+    run,
+    delivery,
+    endpoint,
+    freeze,
+)
 
 EVENTS: Mapping[str, type[Event]] = {name: kind for module in _MODULES for name, kind in module.EVENTS.items()}
 NAMES: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}

@@ -79,7 +79,14 @@ VERBS: Mapping[str, str] = {
     "delivery.died.v1": "give up delivery",
     "delivery.resent.v1": "resend hook",
     "callback.refused.v1": "refuse callback",
+    "callback.repeated.v1": "repeat callback",
     "endpoint.put.v1": "put endpoint",
+    "endpoint.rotated.v1": "rotate secret of endpoint",
+    "endpoint.enabled.v1": "enable endpoint",
+    "endpoint.disabled.v1": "disable endpoint",
+    "endpoint.tested.v1": "test endpoint",
+    "endpoint.challenged.v1": "challenge endpoint",
+    "endpoint.verified.v1": "verify endpoint",
     "workflow.revised.v1": "revise workflow",
 }
 SILENT = frozenset({"run.claimed.v1", "plan.items_digested.v1"})

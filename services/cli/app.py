@@ -77,6 +77,11 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
         (
             ("put", "endpoint:put", "Stores where hooks go."),
             ("list", "endpoint:list_endpoints", "Lists where hooks go."),
+            ("show", "endpoint:show", "Shows an endpoint; never its secret."),
+            ("rotate", "endpoint:rotate", "Signs with a new secret, for a while with both."),
+            ("test", "endpoint:send_test", "Sends a test: a real delivery."),
+            ("enable", "endpoint:enable", "Switches an endpoint on."),
+            ("disable", "endpoint:disable", "Switches an endpoint off."),
         ),
     ),
     "hooks": (

@@ -29,6 +29,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.orders import Orders
 from services.gateway.route import Route
 from services.gateway.routes.callback import callback_routes
+from services.gateway.routes.endpoints import endpoint_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
 from services.gateway.routes.foresight import foresight_routes
@@ -132,7 +133,8 @@ def routes_of(parts: Parts) -> list[Route]:
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
         *freeze_routes(orders, Freezes(ground.log.pool), ground.clock),
-        *setting_up_routes(orders, ground.log, parts.key_store),
+        *setting_up_routes(orders),
+        *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),
         *people_routes(parts.identities, parts.key_store),
         *system_routes(parts.health, parts.metrics, description),
     ]

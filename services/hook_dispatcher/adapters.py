@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,10 +18,11 @@ import structlog
 from aiohttp import ClientConnectorDNSError, ClientSSLError, InvalidURL
 from aiohttp.abc import AbstractResolver
 
+from contracts.cloud_event import CONTENT_TYPE
 from contracts.delivery import DeliveryError
 from contracts.hook_address import address_faults
-from contracts.webhooks import signature
 from infra.addresses import Blocked, Network, Reach, guarded_sockets
+from infra.signing import SigningKey, signatures
 from services.hook_dispatcher.decider.deliveries import Sent
 
 log = structlog.get_logger(__name__)
@@ -29,18 +30,24 @@ log = structlog.get_logger(__name__)
 _ANSWER_BYTES = 4_096
 _DETAIL = 200
 _HEADER_BYTES = 16_384
-_CONNECTIONS_PER_HOST = 8
+_READING_SECONDS = 2.0
+"""How long an answer's body is waited for once its status is known."""
 
 
 class Hook(msgspec.Struct, frozen=True):
-    """What to send where. `sent_at` in Unix seconds. Without a key it goes unsigned."""
+    """What to send where. `sent_at` in Unix seconds. Without keys it goes unsigned; with several it has as many signatures.
+
+    With a `challenge` the answer must repeat it.
+    """
 
     delivery: str
     raised: str
     url: str
     body: bytes
     sent_at: int
-    key: bytes | None = None
+    keys: tuple[SigningKey, ...] = ()
+    format: Literal["zadig", "standard"] = "zadig"
+    challenge: str = ""
 
 
 class Sender:
@@ -48,10 +55,16 @@ class Sender:
     ends. `resolver` is for tests."""
 
     def __init__(
-        self, *, reach: Reach, timeout_seconds: float, instance_url: str, resolver: AbstractResolver | None = None
+        self,
+        *,
+        reach: Reach,
+        timeout_seconds: float,
+        instance_url: str,
+        connect_seconds: float = 5.0,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._reach = reach
-        self._timeout_seconds = timeout_seconds
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(connect_seconds, timeout_seconds))
         self._instance_url = instance_url
         self._resolver = resolver
         self._sessions: dict[tuple[Network, ...], aiohttp.ClientSession] = {}
@@ -81,11 +94,15 @@ class Sender:
         async with self._session_for(hook.url).post(
             hook.url, data=hook.body, headers=headers(hook, self._instance_url), allow_redirects=False
         ) as answer:
-            if 200 <= answer.status < 300:
-                return Sent(status=answer.status)
+            taken = 200 <= answer.status < 300
+            if taken and not hook.challenge:
+                return Sent(status=answer.status)  # what else it says need not be waited for
+            text = await _beginning(answer)
+            if taken and not echoes(text, hook.challenge):
+                return Sent(status=answer.status, error="challenge", detail="the answer does not repeat the challenge")
             return Sent(
                 status=answer.status,
-                detail=_short(await _beginning(answer)) or _short(answer.reason or ""),
+                detail=_short(text) or answer.reason or "",
                 retry_after_seconds=retry_after(
                     answer.headers.get("Retry-After"), answer.headers.get("Date"), hook.sent_at
                 ),
@@ -98,15 +115,15 @@ class Sender:
         return self._sessions[networks]
 
     def _open(self, networks: tuple[Network, ...]) -> aiohttp.ClientSession:
+        # How many go where at once is for the lanes to say: whoever queued for a connection here would lose its time.
         connector = aiohttp.TCPConnector(
             socket_factory=guarded_sockets(networks, self._reach.ports),
             resolver=self._resolver,
             limit=0,
-            limit_per_host=_CONNECTIONS_PER_HOST,
         )
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+            timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             max_line_size=_HEADER_BYTES,
@@ -116,30 +133,48 @@ class Sender:
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> str:
-    """The first of what the receiver says. That it does not come to an end does not unsay its status."""
+    """The first bytes of the answer. One that begins and does not go on is known by its status all the same."""
+    read = b""
     try:
-        return (await answer.content.read(_ANSWER_BYTES)).decode("utf-8", "replace")
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return ""
+        async with asyncio.timeout(_READING_SECONDS):
+            while len(read) < _ANSWER_BYTES and (part := await answer.content.read(_ANSWER_BYTES - len(read))):
+                read += part
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        pass
+    return read.decode("utf-8", "replace")
+
+
+def echoes(text: str, challenge: str) -> bool:
+    """Whether an answer repeats the challenge: alone, or as JSON `{"challenge": "..."}`. Without one all answers do."""
+    if not challenge or text.strip() == challenge:
+        return True
+    try:
+        said = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(said, dict) and said.get("challenge") == challenge
 
 
 def headers(hook: Hook, instance_url: str) -> dict[str, str]:
-    """Standard Webhooks 1.0.0, and those of the reference but one: its `X-Zadig-Token` is the secret in the clear.
+    """Standard Webhooks 1.0.0, and for the reference's format its own but one: its `X-Zadig-Token` is the secret in the clear.
 
     The reference's two UUIDs are new for each request; ours stay the same with every attempt, so they can be relied on.
     """
     found = {
-        "Content-Type": "application/json",
+        "Content-Type": "application/json" if hook.format == "zadig" else CONTENT_TYPE,
         "User-Agent": "GoNoGo",
         "webhook-id": hook.delivery,
         "webhook-timestamp": str(hook.sent_at),
-        "X-Zadig-Event": "release_plan",
-        "X-Zadig-Event-UUID": hook.raised,
-        "X-Zadig-Webhook-UUID": hook.delivery,
-        "X-Zadig-Instance": instance_url,
     }
-    if hook.key is not None:
-        found["webhook-signature"] = signature(hook.key, hook.delivery, hook.sent_at, hook.body)
+    if hook.format == "zadig":
+        found |= {
+            "X-Zadig-Event": "release_plan",
+            "X-Zadig-Event-UUID": hook.raised,
+            "X-Zadig-Webhook-UUID": hook.delivery,
+            "X-Zadig-Instance": instance_url,
+        }
+    if hook.keys:
+        found["webhook-signature"] = signatures(hook.keys, hook.delivery, hook.sent_at, hook.body)
     return found
 
 

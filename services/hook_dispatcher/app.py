@@ -3,7 +3,19 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from contracts.commands import AnswerGate, OverrideGate, PutEndpoint, RecheckGate, ResendDelivery
+from contracts.commands import (
+    AnswerGate,
+    DisableEndpoint,
+    EnableEndpoint,
+    OverrideGate,
+    PutEndpoint,
+    RecheckGate,
+    ResendDelivery,
+    RotateEndpoint,
+    SendTest,
+)
+from contracts.endpoint_state import fold_endpoint
+from contracts.envelope import Fact
 from contracts.evolve import fold
 from infra.addresses import reach_of
 from infra.commands import Desk
@@ -15,13 +27,15 @@ from infra.requests import Requests
 from infra.timers import TimerLoop
 from services.hook_dispatcher.adapters import Sender
 from services.hook_dispatcher.config import Settings
+from services.hook_dispatcher.handlers.breakers import Breakers
 from services.hook_dispatcher.handlers.commands import Commands
 from services.hook_dispatcher.handlers.courier import Courier
+from services.hook_dispatcher.handlers.endpoints import Endpoints
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
+from services.hook_dispatcher.handlers.keys import Keys
 from services.hook_dispatcher.handlers.work import Work
 from services.hook_dispatcher.projections import Hooks
 from services.hook_dispatcher.views.delivery import fold_delivery
-from services.hook_dispatcher.views.endpoint import fold_endpoint
 
 
 def projections(log: EventLog) -> Sequence[Projection]:
@@ -35,6 +49,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     sender = Sender(
         reach=reach_of(settings.hook_allow, settings.hook_ports),
         timeout_seconds=settings.hook_timeout_seconds,
+        connect_seconds=settings.hook_connect_seconds,
         instance_url=settings.instance_url,
     )
     master_key = master_key_of(settings.master_key) if settings.master_key else None
@@ -51,16 +66,29 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
 def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
     log, clock = ground.log, ground.clock
     plans, deliveries, endpoints = Desk(log, fold), Desk(log, fold_delivery), Desk(log, fold_endpoint)
-    commands = Commands(log, plans, deliveries, endpoints)
+    commands = Commands(log, plans, deliveries)
+    of_endpoints = Endpoints(endpoints, clock, ground.wake.set)
+    breakers = Breakers(
+        failures=settings.hook_breaker_failures,
+        seconds=settings.hook_breaker_seconds,
+        probe_seconds=settings.hook_timeout_seconds + 5,
+    )
     courier = Courier(
         log,
         (deliveries, endpoints),
-        key_store,
+        Keys(key_store, clock),
         sender,
         clock,
+        change_endpoint=of_endpoints.change,
+        breakers=breakers,
         patience=settings.patience(),
         timeout_seconds=settings.hook_timeout_seconds,
     )
+
+    def observe(facts: list[Fact]) -> None:
+        plans.observe(facts)
+        endpoints.observe(facts)
+
     gatekeeper = Gatekeeper(plans, clock, ground.wake.set)
     work = Work(
         log,
@@ -69,7 +97,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         gatekeeper,
         courier,
         concurrency=settings.hook_concurrency,
-        observe=plans.observe,
+        observe=observe,
     )
     hooks = Hooks(log.read_stream)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
@@ -84,7 +112,11 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
                 AnswerGate: commands.answer_gate,
                 RecheckGate: commands.recheck_gate,
                 OverrideGate: commands.override_gate,
-                PutEndpoint: commands.put_endpoint,
+                PutEndpoint: of_endpoints.put,
+                RotateEndpoint: of_endpoints.rotate,
+                EnableEndpoint: of_endpoints.enable,
+                DisableEndpoint: of_endpoints.disable,
+                SendTest: of_endpoints.send_test,
                 ResendDelivery: commands.resend_delivery,
             },
         ),

@@ -29,13 +29,22 @@ class Settings(Shared, frozen=True, kw_only=True):
     hook_timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="How long a receiver may take to answer, in seconds.")
     ] = 15.0
+    hook_connect_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="How long a connection to a receiver may take, in seconds.")
+    ] = 5.0
     hook_schedule_seconds: Annotated[
         tuple[Annotated[float, Meta(ge=0)], ...], Meta(description="Pauses before each try, in seconds, by commas.")
     ] = Patience().schedule_seconds
     hook_budget_seconds: Annotated[
         float, Meta(ge=0, description="How long a hook is tried again before it is given up, in seconds.")
     ] = Patience().budget_seconds
-    hook_concurrency: Annotated[int, Meta(ge=1, description="Hooks that one dispatcher sends at once.")] = 32
+    hook_concurrency: Annotated[int, Meta(ge=1, description="Hooks that one dispatcher sends at once.")] = 64
+    hook_breaker_failures: Annotated[
+        int, Meta(ge=0, description="Failures in a row after which a host is left alone for a while; 0: never.")
+    ] = 5
+    hook_breaker_seconds: Annotated[
+        float, Meta(gt=0, description="How long at first, in seconds; twice as long each time, a minute at most.")
+    ] = 5.0
     instance_url: Annotated[str, Meta(description="Our own address, told to receivers as X-Zadig-Instance.")] = (
         "http://127.0.0.1:8640"
     )

@@ -240,7 +240,8 @@ async def test_a_workflow_is_read_in_its_newest_or_any_revision(site: Site) -> N
 async def test_endpoints_are_listed_without_their_secrets(site: Site) -> None:
     async with open_log(site.apps) as log:
         await log.pool.execute(
-            "insert into view.endpoint values ($1, 'https://ci.example.com', 'endpoint/ci/0123', '{start_execute}', true, 1, 1)",
+            "insert into view.endpoint (id, url, secret_ref, events, enabled, version, position, name) "
+            "values ($1, 'https://ci.example.com', 'endpoint/ci/0123', '{start_execute}', true, 1, 1, 'ci')",
             random_id(),
         )
     (endpoint,) = (await site("GET", "/api/v1/endpoints", as_="ada")).body["endpoints"]

@@ -41,7 +41,7 @@ class Hooked:
         self.apps = apps
         self.log = log
         self.clock = SystemClock()
-        self._grounds: list[Ground] = []
+        self.grounds: list[Ground] = []
 
     async def dispatch(self, **settings: Any) -> Ground:
         """Start a dispatcher that tries again quickly. Loopback is allowed unless the test says otherwise."""
@@ -54,7 +54,7 @@ class Hooked:
         } | settings
         ground: Ground = await self.apps.start("hook_dispatcher", Settings, build, **more)
         await ground.bus.wait_connected(10)
-        self._grounds.append(ground)
+        self.grounds.append(ground)
         return ground
 
     async def tell(self, stream: str, *events: Event, actor: Actor = OLIVIA) -> int:
@@ -76,7 +76,7 @@ class Hooked:
                 )
             )
             assert isinstance(outcome, Appended | Conflict), outcome
-        for ground in self._grounds:
+        for ground in self.grounds:
             ground.wake.set()
         return outcome.last
 
@@ -95,7 +95,7 @@ class Hooked:
             await KeyStore(pool, bytes.fromhex(MASTER)).put(ref, Secret(secret))
             await pool.close()
         endpoint = derived_id("endpoint", name)
-        command = PutEndpoint(endpoint=endpoint, url=url, secret_ref=ref, **fields)
+        command = PutEndpoint(endpoint=endpoint, name=name, url=url, secret_ref=ref, **fields)
         await self.apps.accepted(command, ADA, at=self.clock.now())
         return endpoint
 

@@ -37,7 +37,8 @@ class Received(msgspec.Struct, frozen=True):
 class Receiver:
     """Listens on loopback. `answers` are used one after the other; when they are used up, 204.
 
-    A number is a status, `hang` never answers (until the client goes), a mapping is `{"status": ..., **headers}`.
+    A number is a status, `hang` never answers (until the client goes), `echo` repeats a challenge, a mapping
+    is `{"status": ..., **headers}`.
     """
 
     def __init__(self, *answers: int | str | Mapping[str, Any], tls: ssl.SSLContext | None = None) -> None:
@@ -67,6 +68,8 @@ class Receiver:
         answer = self.answers.pop(0) if self.answers else 204
         if answer == "hang":
             await asyncio.Event().wait()
+        if answer == "echo":
+            return web.json_response({"challenge": msgspec.json.decode(body)["data"]["challenge"]})
         if isinstance(answer, Mapping):
             headers = {name: str(value) for name, value in answer.items() if name != "status"}
             return web.Response(status=answer["status"], headers=headers, text="as told")

@@ -205,6 +205,7 @@ def _delivery_view(row: Row) -> h.DeliveryView:
         id=row["id"],
         plan=row["plan"],
         event=row["event"],
+        format=row["format"],
         round=row["round"],
         endpoint=row["endpoint"],
         state=row["state"],

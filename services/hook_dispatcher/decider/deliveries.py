@@ -45,6 +45,11 @@ class Sent(msgspec.Struct, frozen=True):
     latency_ms: int = 0
     retry_after_seconds: float | None = None
 
+    @property
+    def taken(self) -> bool:
+        """Whether the receiver took the hook."""
+        return self.error is None and self.status is not None and 200 <= self.status < 300
+
 
 Step = Literal["try", "interrupted", "wait", "nothing"]
 
@@ -69,8 +74,12 @@ def attempt(delivery: Delivery, until: int) -> tuple[Event, ...]:
 
 def outcome(delivery: Delivery, sent: Sent, now: int, chance: float, patience: Patience) -> tuple[Event, ...]:
     """The outcome of the attempt that `delivery` is at. `chance` in 0..1 makes the jitter."""
-    if sent.status is not None and 200 <= sent.status < 300:
-        return (DeliverySucceeded(attempt=delivery.attempts, status=sent.status, latency_ms=sent.latency_ms),)
+    if sent.taken:
+        return (
+            DeliverySucceeded(
+                attempt=delivery.attempts, status=sent.status or 0, latency_ms=sent.latency_ms, detail=sent.detail
+            ),
+        )
     next_at, reason = _again(delivery, sent, now, chance, patience)
     failed = DeliveryFailed(
         attempt=delivery.attempts,
@@ -103,9 +112,21 @@ def _again(delivery: Delivery, sent: Sent, now: int, chance: float, patience: Pa
     pause = patience.schedule_seconds[delivery.tries] * (1 + patience.jitter * (2 * chance - 1))
     asked = min(sent.retry_after_seconds or 0.0, _LONGEST_RETRY_AFTER_SECONDS)
     next_at = now + int(max(pause, asked) * _SECOND)
-    if next_at - delivery.since > patience.budget_seconds * _SECOND:
+    if _too_late(delivery, next_at, patience):
         return 0, f"the time for it, {patience.budget_seconds:.0f} s, is over after {delivery.tries} tries"
     return next_at, ""
+
+
+def _too_late(delivery: Delivery, at: int, patience: Patience) -> bool:
+    return at - delivery.since > patience.budget_seconds * _SECOND
+
+
+def held_back(delivery: Delivery, now: int, patience: Patience) -> tuple[Event, ...]:
+    """A breaker holds it back. It keeps its tries and waits, but no longer than its time."""
+    if not _too_late(delivery, now, patience):
+        return ()
+    reason = f"the time for it, {patience.budget_seconds:.0f} s, is over and its host answers nobody"
+    return (DeliveryDied(reason=reason),)
 
 
 def no_endpoint(delivery: Delivery) -> tuple[Event, ...]:
@@ -115,7 +136,10 @@ def no_endpoint(delivery: Delivery) -> tuple[Event, ...]:
 
 def resend(delivery: Delivery | None, plan: Plan | None, actor: Actor) -> tuple[Event, ...]:
     """Another try now, with a new budget; `()` when it is on its way anyway."""
-    if delivery is None or plan is None:
+    if delivery is None or (plan is None and delivery.created.plan):
         raise Refused("delivery_not_found", "There is no such delivery.")
-    demand_mover(plan, actor)
+    if plan is not None:
+        demand_mover(plan, actor)
+    elif not actor.administrator:
+        raise Refused("forbidden", f"{actor.id} may not resend tests of endpoints; administrators may.")
     return () if delivery.state in {"pending", "sending"} else (DeliveryResent(),)

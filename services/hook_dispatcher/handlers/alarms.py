@@ -38,22 +38,35 @@ class Alarms:
 
 
 class Lanes:
-    """At most `width` attempts at once per endpoint, so that one that hangs does not hold up the others."""
+    """At most so many attempts at once per endpoint, so that one that hangs does not hold up the others.
 
-    def __init__(self, wake: Wake, *, width: int = 4) -> None:
+    Who finds no room waits here and is woken; of one endpoint `most_waiting` at most, the sweep finds the others.
+    """
+
+    def __init__(self, wake: Wake, *, width: int = 4, most_waiting: int = 1_000) -> None:
         self._wake = wake
         self._width = width
+        self._most_waiting = most_waiting
+        self._widths: dict[str, int] = {}
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, OrderedDict[str, None]] = {}
+        self._streams: set[str] = set()
 
-    def enter(self, endpoint: str, stream: str) -> bool:
-        """Whether there is room. If not, the stream is woken when there may be."""
-        if self._busy.get(endpoint, 0) >= self._width:
-            self._waiting.setdefault(endpoint, OrderedDict())[stream] = None
+    def enter(self, endpoint: str, stream: str, width: int = 0) -> bool:
+        """Whether there is room, `width` (0: the usual) at once. If not, the stream is woken when there may be."""
+        self._widths[endpoint] = width or self._width
+        if not self._room(endpoint):
+            self._wait(endpoint, stream)
             return False
         self._busy[endpoint] = self._busy.get(endpoint, 0) + 1
         self._not_waiting(endpoint, stream)
         return True
+
+    def hold(self, endpoint: str, stream: str, first: Callable[[], None]) -> None:
+        """Wait though there is room. `first` is called for the first that waits: it finds out for all of them."""
+        self._wait(endpoint, stream)
+        if next(iter(self._waiting.get(endpoint, ())), stream) == stream:
+            first()
 
     def leave(self, endpoint: str) -> None:
         """There is room for one more."""
@@ -61,18 +74,39 @@ class Lanes:
         if not self._busy[endpoint]:
             del self._busy[endpoint]
         self.pass_on(endpoint)
+        if endpoint not in self._busy and endpoint not in self._waiting:
+            self._widths.pop(endpoint, None)
 
     def pass_on(self, endpoint: str) -> None:
         """Wake the next that waits, if there is room. Also for who was woken and has nothing to do: else a wake is lost."""
         waiting = self._waiting.get(endpoint)
-        if waiting and self._busy.get(endpoint, 0) < self._width:
+        if waiting and self._room(endpoint):
             stream = next(iter(waiting))
             self._not_waiting(endpoint, stream)
             self._wake(stream)
+
+    def reopen(self, endpoint: str) -> None:
+        """What held all of them back is over: wake as many as there is room for."""
+        for _ in range(self._widths.get(endpoint, self._width) - self._busy.get(endpoint, 0)):
+            self.pass_on(endpoint)
+
+    def waits(self, stream: str) -> bool:
+        """Whether this stream waits here, so that nobody else need wake it."""
+        return stream in self._streams
+
+    def _room(self, endpoint: str) -> bool:
+        return self._busy.get(endpoint, 0) < self._widths.get(endpoint, self._width)
+
+    def _wait(self, endpoint: str, stream: str) -> None:
+        waiting = self._waiting.setdefault(endpoint, OrderedDict())
+        if len(waiting) < self._most_waiting:
+            waiting[stream] = None
+            self._streams.add(stream)
 
     def _not_waiting(self, endpoint: str, stream: str) -> None:
         waiting = self._waiting.get(endpoint)
         if waiting is not None:
             waiting.pop(stream, None)
+            self._streams.discard(stream)
             if not waiting:
                 del self._waiting[endpoint]

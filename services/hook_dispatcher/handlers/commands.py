@@ -7,7 +7,6 @@ from contracts.commands import (
     Accepted,
     AnswerGate,
     OverrideGate,
-    PutEndpoint,
     RecheckGate,
     Request,
     ResendDelivery,
@@ -24,9 +23,8 @@ from infra.errors import Unavailable
 from infra.eventlog import Append, Conflict, Draft, EventLog
 from infra.postgres import load_sql
 from infra.requests import fingerprint_of
-from services.hook_dispatcher.decider import deliveries, endpoints, gates
+from services.hook_dispatcher.decider import deliveries, gates
 from services.hook_dispatcher.views.delivery import Delivery
-from services.hook_dispatcher.views.endpoint import Endpoint
 
 _TRIES = 8
 
@@ -39,11 +37,10 @@ def fresh_code() -> str:
 class Commands:
     """Answers the commands of the hook dispatcher."""
 
-    def __init__(self, log: EventLog, plans: Desk[Plan], deliveries: Desk[Delivery], endpoints: Desk[Endpoint]) -> None:
+    def __init__(self, log: EventLog, plans: Desk[Plan], deliveries: Desk[Delivery]) -> None:
         self._log = log
         self._plans = plans
         self._deliveries = deliveries
-        self._endpoints = endpoints
         self._version = load_sql("services.hook_dispatcher", "stream_version")
 
     async def answer_gate(self, request: Request) -> Accepted:
@@ -80,24 +77,14 @@ class Commands:
         assert isinstance(command, OverrideGate)
         return await self._move(request, command.plan, lambda plan: gates.override(plan, command, request.actor))
 
-    async def put_endpoint(self, request: Request) -> Accepted:
-        """PutEndpoint: where hooks go."""
-        command = request.command
-        assert isinstance(command, PutEndpoint)
-
-        async def decided(endpoint: Endpoint | None) -> Sequence[Event]:
-            return endpoints.put(endpoint.put if endpoint else None, command, request.actor)
-
-        body = {"id": command.endpoint}
-        return await self._endpoints.execute(request, f"endpoint-{command.endpoint}", decided, body=body)
-
     async def resend_delivery(self, request: Request) -> Accepted:
         """ResendDelivery: another try now."""
         command = request.command
         assert isinstance(command, ResendDelivery)
 
         async def decided(delivery: Delivery | None) -> Sequence[Event]:
-            plan = await self._plans.read(f"plan-{delivery.created.plan}") if delivery else None
+            of_plan = delivery is not None and delivery.created.plan
+            plan = await self._plans.read(f"plan-{of_plan}") if of_plan else None
             return deliveries.resend(delivery, plan, request.actor)
 
         body = {"id": command.delivery}

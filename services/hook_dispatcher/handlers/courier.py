@@ -1,42 +1,50 @@
-"""Looks at a delivery and brings it on: begins its stream, makes the attempt that is due, records what came of it.
+"""Looks at a delivery and brings it on: makes the attempt that is due, records what came of it.
 
 An attempt is intent, request, outcome. The version of the delivery's stream is the fence: whoever appends the intent
-makes the attempt, and an owner that was away too long cannot append its outcome. At least once, under one id.
+makes the attempt, and an owner that was away too long cannot append its outcome. At least once, under one id. Before an
+attempt come four questions that only delay it: the hook before it, the host's breaker, the endpoint's lanes and rate.
 """
 
 import asyncio
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from msgspec.structs import replace
 
-from contracts.delivery import DeliveryCreated, EndpointPut
+from contracts.delivery import DeliveryCreated
+from contracts.endpoint import EndpointChallenged, EndpointDisabled, EndpointVerified
+from contracts.endpoint_state import Endpoint
 from contracts.envelope import stream_id
 from contracts.plan_events import Event
 from contracts.registry import encode
-from contracts.webhooks import key_of
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.errors import Misconfigured
 from infra.eventlog import Append, Appended, Draft, EventLog, Seen
 from infra.ids import derived_id, random_id
-from infra.keystore import KeyStore
 from infra.postgres import load_sql
 from infra.requests import fingerprint_of
 from services.hook_dispatcher.adapters import Hook, Sender
 from services.hook_dispatcher.decider import deliveries
 from services.hook_dispatcher.decider.deliveries import Patience, Sent, next_step
 from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
+from services.hook_dispatcher.handlers.breakers import Breakers, Rates, host_of
+from services.hook_dispatcher.handlers.keys import Keys
 from services.hook_dispatcher.handlers.rendering import Hooked, Rendering
-from services.hook_dispatcher.views.delivery import Delivery
-from services.hook_dispatcher.views.endpoint import Endpoint
+from services.hook_dispatcher.views.delivery import Delivery, after
+from services.hook_dispatcher.views.hooks import OWN
 
 log = structlog.get_logger(__name__)
 
 _ACTOR = "service:hook_dispatcher"
+_PACKAGE = "services.hook_dispatcher"
 _MARGIN_SECONDS = 2.0  # from the request's time limit to the end of the attempt: time to append the outcome
+_CHALLENGED = "endpoint.challenged.v1"
+_GONE = "the receiver says that it is gone (410)"
+
+Change = Callable[[Endpoint], tuple[Event, ...]]
 
 
 class Courier:
@@ -46,32 +54,38 @@ class Courier:
         self,
         event_log: EventLog,
         desks: tuple[Desk[Delivery], Desk[Endpoint]],
-        key_store: KeyStore | None,
+        keys: Keys,
         sender: Sender,
         clock: Clock,
         *,
+        change_endpoint: Callable[[str, str, Change], Awaitable[None]],
+        breakers: Breakers,
         patience: Patience,
         timeout_seconds: float,
     ) -> None:
+        """`change_endpoint(endpoint, key, change)` appends what `change` says of the endpoint as it is then."""
         self._log = event_log
         self._deliveries, self._endpoints = desks
-        self._key_store = key_store
+        self._keys = keys
         self._sender = sender
         self._clock = clock
+        self._change_endpoint = change_endpoint
+        self.breakers = breakers
+        self._rates = Rates()
         self._patience = patience
         self._attempt_micros = int((timeout_seconds + _MARGIN_SECONDS) * 1_000_000)
-        self._rendering = Rendering(event_log.read_stream)
-        self._read_rows = load_sql("services.hook_dispatcher", "read_deliveries")
+        self._rendering = Rendering(event_log)
+        self._read_rows = load_sql(_PACKAGE, "read_deliveries")
+        self._before = load_sql(_PACKAGE, "delivery_before")
+        self._next = load_sql(_PACKAGE, "delivery_next")
         self._owner = random_id()
 
     async def look(self, stream: str, alarms: Alarms, lanes: Lanes) -> None:
         """Bring this delivery as far as it gets now."""
         while True:
-            delivery = await self._deliveries.read(stream)
+            delivery = await self._deliveries.read(stream) or await self._due(stream)
             if delivery is None:
-                if not await self._begin(stream):
-                    return
-                continue
+                return
             now = self._clock.now()
             match next_step(delivery, now):
                 case "nothing":
@@ -84,63 +98,139 @@ class Courier:
                 case "interrupted":
                     await self._append(delivery, deliveries.interrupted(delivery, now, self._patience), "interrupted")
                 case "try":
-                    if not lanes.enter(delivery.created.endpoint, stream):
+                    if not await self._brought_on(delivery, stream, alarms, lanes):
                         return
-                    try:
-                        await self._try(delivery)
-                    finally:
-                        lanes.leave(delivery.created.endpoint)
 
-    async def _begin(self, stream: str) -> bool:
-        """The first fact of a delivery whose hook is due. False: it is not."""
+    async def _due(self, stream: str) -> Delivery | None:
+        """A delivery whose stream is not begun, as its row has it: at version 0. None: there is no such row."""
         rows = await self._log.pool.fetch(self._read_rows, [stream_id(stream)])
         if not rows:
-            return False
+            return None
         row = rows[0]
-        body = await self._rendering.body(Hooked(row["plan"], row["event"], row["raised_by"]))
         created = DeliveryCreated(
             plan=row["plan"],
             event=row["event"],
             round=row["round"],
             endpoint=row["endpoint"],
             raised_by=row["raised_by"],
-            size=len(body),
-            sha256=hashlib.sha256(body).hexdigest(),
+            size=0,
+            sha256="",
+            format=row["format"],
         )
-        await self._log.append(self._command(stream, 0, (created,), f"{stream}/created", created.raised_by))
-        return True
+        return Delivery(row["id"], created, row["created_at"], 0, row["raised_by"], since=row["created_at"])
 
-    async def _try(self, delivery: Delivery) -> None:
-        """One attempt, if it is ours to make."""
-        endpoint = await self._endpoints.read(f"endpoint-{delivery.created.endpoint}")
-        if endpoint is None or not endpoint.put.enabled:
-            await self._append(delivery, deliveries.no_endpoint(delivery), "off")
-            return
+    async def _brought_on(self, delivery: Delivery, stream: str, alarms: Alarms, lanes: Lanes) -> bool:
+        """Try, if nothing holds it back. False: it waits, and whatever it waits for wakes it."""
+        created = delivery.created
+        endpoint = await self._endpoints.recall(f"endpoint-{created.endpoint}")
+        if endpoint is None or not (endpoint.active or (created.event in OWN and endpoint.enabled)):
+            await self._append(await self._begun(delivery), deliveries.no_endpoint(delivery), "off")
+            return True
+        if endpoint.ordered and created.plan and await self._waits_for_another(delivery):
+            return False
+        now, host = self._clock.now(), host_of(endpoint.url)
+        until = self.breakers.held_until(host, now)
+        if until and (died := deliveries.held_back(delivery, now, self._patience)):
+            await self._append(await self._begun(delivery), died, "held")
+            return True
+        if until:
+            lanes.hold(endpoint.id, stream, lambda: alarms.set(stream, (until - now) / 1_000_000))
+            return False
+        if not lanes.enter(endpoint.id, stream, endpoint.concurrency):
+            return False
+        try:
+            until = self._rates.wait_until(endpoint.id, endpoint.rate_per_minute, now)
+            if until:
+                alarms.set(stream, (until - now) / 1_000_000)
+                return False
+            self.breakers.enter(host, now)
+            sent = await self._try(delivery, endpoint)
+            well_again = sent is not None and self.breakers.heard(host, sent, self._clock.now())
+        finally:
+            lanes.leave(endpoint.id)
+        if well_again:
+            lanes.reopen(endpoint.id)
+        if endpoint.ordered and created.plan:
+            await self._wake_next(delivery, alarms)
+        return sent is None or not sent.taken
+
+    async def _waits_for_another(self, delivery: Delivery) -> bool:
+        """Whether the hook of this plan before it, to the same endpoint, is still on its way."""
+        created = delivery.created
+        before = await self._log.pool.fetchval(
+            self._before, created.endpoint, created.plan, created.raised_by, delivery.id
+        )
+        if before is None:
+            return False
+        state = await self._deliveries.read(f"delivery-{before}")
+        return state is None or not state.ended
+
+    async def _wake_next(self, delivery: Delivery, alarms: Alarms) -> None:
+        created = delivery.created
+        following = await self._log.pool.fetchval(
+            self._next, created.endpoint, created.plan, created.raised_by, delivery.id
+        )
+        if following is not None:
+            alarms.set(f"delivery-{following}", 0)
+
+    async def _begun(self, delivery: Delivery) -> Delivery:
+        """The delivery with a stream of its own, for facts other than an attempt."""
+        if delivery.version:
+            return delivery
+        first = await self._first(delivery)
+        await self._append(delivery, (first,), "created")
+        return await self._deliveries.read(f"delivery-{delivery.id}") or delivery
+
+    async def _first(self, delivery: Delivery) -> DeliveryCreated:
+        body = await self._rendered(delivery)
+        return replace(delivery.created, size=len(body), sha256=hashlib.sha256(body).hexdigest())
+
+    async def _try(self, delivery: Delivery, endpoint: Endpoint) -> Sent | None:
+        """One attempt, if it is ours to make, and what came of it; None where another one was first."""
         body = await self._body(delivery)
-        intent = deliveries.attempt(delivery, self._clock.now() + self._attempt_micros)
-        position = await self._append(delivery, intent, "attempt")
+        until = self._clock.now() + self._attempt_micros
+        intent = deliveries.attempt(delivery, until)
+        first = () if delivery.version else (await self._first(delivery),)
+        position = await self._append(delivery, (*first, *intent), "attempt")
         if position is None:
-            return
+            return None
         begun = replace(
-            delivery,
-            attempts=delivery.attempts + 1,
-            tries=delivery.tries + 1,
-            version=delivery.version + 1,
+            after(delivery, intent[0], self._clock.now()),
+            version=delivery.version + len(first) + 1,
             position=position,
         )
         try:
-            sent = await self._send(begun, endpoint.put, body)
+            sent = await self._send(begun, endpoint, body)
         except asyncio.CancelledError:
             events = deliveries.interrupted(begun, self._clock.now(), self._patience)
             await asyncio.shield(self._append(begun, events, "outcome"))
             raise
+        await self._tell_endpoint(begun, sent)
         events = deliveries.outcome(begun, sent, self._clock.now(), random.random(), self._patience)  # noqa: S311 - jitter
         if await self._append(begun, events, "outcome") is None:
             log.warning("outcome_too_late", delivery=delivery.id, attempt=begun.attempts, status=sent.status)
+            return None
+        return sent
 
-    async def _send(self, delivery: Delivery, endpoint: EndpointPut, body: bytes) -> Sent:
+    async def _tell_endpoint(self, delivery: Delivery, sent: Sent) -> None:
+        """What the answer says of the endpoint itself. Before the outcome is recorded: a crash between tries again."""
+        created = delivery.created
+        key = f"delivery-{delivery.id}/{delivery.attempts}"
+        if sent.status == 410:
+            await self._change_endpoint(
+                created.endpoint, key, lambda now: (EndpointDisabled(reason=_GONE),) if now.enabled else ()
+            )
+        elif created.event == _CHALLENGED and sent.taken:
+            challenge = await self._challenge(created.raised_by)
+            await self._change_endpoint(
+                created.endpoint,
+                key,
+                lambda now: (EndpointVerified(),) if now.challenge == challenge and not now.verified else (),
+            )
+
+    async def _send(self, delivery: Delivery, endpoint: Endpoint, body: bytes) -> Sent:
         try:
-            key = await self._key(endpoint.secret_ref)
+            keys = await self._keys.of(endpoint)
         except (Misconfigured, ValueError) as error:
             log.error("hook_not_signed", delivery=delivery.id, endpoint=delivery.created.endpoint, reason=str(error))
             return Sent(error="secret", detail="its signing secret cannot be used")
@@ -152,7 +242,9 @@ class Courier:
                 url=endpoint.url,
                 body=body,
                 sent_at=self._clock.now() // 1_000_000,
-                key=key,
+                keys=keys,
+                format=created.format,
+                challenge=await self._challenge(created.raised_by) if created.event == _CHALLENGED else "",
             )
         )
         log.info(
@@ -166,23 +258,19 @@ class Courier:
         )
         return sent
 
-    async def _key(self, secret_ref: str) -> bytes | None:
-        """The signing key; None for an endpoint without a secret. Raises Misconfigured or ValueError."""
-        if not secret_ref:
-            return None
-        if self._key_store is None:
-            raise Misconfigured("there is no master key, so no hook can be signed")
-        secret = await self._key_store.get(secret_ref)
-        if secret is None:
-            raise Misconfigured(f"there is no secret {secret_ref!r}")
-        return key_of(secret.reveal())
+    async def _challenge(self, position: int) -> str:
+        event = await self._rendering.event(position)
+        return event.challenge if isinstance(event, EndpointChallenged) else ""
+
+    async def _rendered(self, delivery: Delivery) -> bytes:
+        created = delivery.created
+        return await self._rendering.body(Hooked(created.plan, created.event, created.raised_by, created.format))
 
     async def _body(self, delivery: Delivery) -> bytes:
-        created = delivery.created
-        body = await self._rendering.body(Hooked(created.plan, created.event, created.raised_by))
-        if hashlib.sha256(body).hexdigest() != created.sha256:
+        body = await self._rendered(delivery)
+        if delivery.version and hashlib.sha256(body).hexdigest() != delivery.created.sha256:
             # Only a release that renders differently can do this; the receiver is better told so than not at all.
-            log.warning("hook_body_differs", delivery=delivery.id, size=len(body), size_before=created.size)
+            log.warning("hook_body_differs", delivery=delivery.id, size=len(body), size_before=delivery.created.size)
         return body
 
     async def _append(self, delivery: Delivery, events: Sequence[Event], what: str) -> int | None:
@@ -190,19 +278,18 @@ class Courier:
         one's intent is never taken for ours."""
         stream = f"delivery-{delivery.id}"
         key = f"{stream}/{delivery.version}/{what}/{self._owner}"
-        outcome = await self._log.append(self._command(stream, delivery.version, events, key, delivery.position))
-        return outcome.last if isinstance(outcome, Appended | Seen) else None
-
-    def _command(self, stream: str, expected: int, events: Sequence[Event], key: str, cause: int) -> Append:
-        return Append(
-            stream=stream,
-            expected=expected,
-            principal=_ACTOR,
-            key=key,
-            fingerprint=fingerprint_of(key),
-            events=tuple(Draft(*encode(event)) for event in events),
-            at=self._clock.now(),
-            actor=_ACTOR,
-            channel="system",
-            cause=cause,
+        outcome = await self._log.append(
+            Append(
+                stream=stream,
+                expected=delivery.version,
+                principal=_ACTOR,
+                key=key,
+                fingerprint=fingerprint_of(key),
+                events=tuple(Draft(*encode(event)) for event in events),
+                at=self._clock.now(),
+                actor=_ACTOR,
+                channel="system",
+                cause=delivery.position,
+            )
         )
+        return outcome.last if isinstance(outcome, Appended | Seen) else None

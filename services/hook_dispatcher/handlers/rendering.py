@@ -1,36 +1,49 @@
-"""The body of a hook, read from the log: the plan up to the fact that raised it, and the workflow revisions it sealed."""
+"""The body of a hook, read from the log: the fact that raised it, the plan up to it, the workflow revisions it sealed."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol, cast
 
-from contracts.envelope import Fact
+from contracts.endpoint import EndpointChallenged
+from contracts.envelope import Fact, category
 from contracts.evolve import fold
 from contracts.plan import Plan
+from contracts.plan_events import Event
 from contracts.registry import DECODERS
-from contracts.values import GateName, WorkflowSpec
+from contracts.values import GATES, GateName, WorkflowSpec
 from contracts.workflow import WorkflowRevised, workflow_stream
 from infra.errors import Corrupt
+from infra.eventlog.model import Head
 from services.hook_dispatcher.views.body import Revision, hook_body, instance_code
-
-ReadStream = Callable[[str], Awaitable[list[Fact]]]
+from services.hook_dispatcher.views.cloud_event import challenge_body, event_body, hook_event_body
+from services.hook_dispatcher.views.sample import sample_body
 
 _REMEMBERED = 32
 
 
+class Readable(Protocol):
+    """The part of the log that is needed."""
+
+    async def read_stream(self, stream: str, after_version: int = 0) -> list[Fact]: ...
+
+    async def read_after(self, position: int, limit: int = 500) -> list[Fact]: ...
+
+    async def head(self) -> Head: ...
+
+
 class Hooked(NamedTuple):
-    """A hook that was raised: which event of which plan, by the fact at which position."""
+    """A hook that was raised: which event of which plan, by the fact at which position, in which form."""
 
     plan: str
-    event: GateName
+    event: str
     raised_by: int
+    format: Literal["zadig", "standard"] = "zadig"
 
 
 class Rendering:
     """Makes bodies. The last few are remembered: they go to several endpoints, and again after a failure."""
 
-    def __init__(self, read_stream: ReadStream) -> None:
-        self._read_stream = read_stream
+    def __init__(self, log: Readable) -> None:
+        self._log = log
         self._bodies: OrderedDict[Hooked, bytes] = OrderedDict()
 
     async def body(self, hook: Hooked) -> bytes:
@@ -43,13 +56,39 @@ class Rendering:
                 self._bodies.popitem(last=False)
         return body
 
+    async def event(self, position: int) -> Event | None:
+        """The event at this position; None for a type that this release does not know. Raises Corrupt."""
+        fact = await self._fact(position)
+        return DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
+
     async def _made(self, hook: Hooked) -> bytes:
-        facts = [fact for fact in await self._read_stream(f"plan-{hook.plan}") if fact.position <= hook.raised_by]
+        if hook.event in GATES and hook.format == "zadig":
+            return await self._of_plan(hook)
+        fact = await self._fact(hook.raised_by)
+        if hook.format == "zadig":
+            return sample_body(fact)
+        epoch = (await self._log.head()).epoch
+        if hook.event in GATES:
+            return hook_event_body(fact, epoch, hook.plan, hook.event, await self.body(hook._replace(format="zadig")))
+        event = DECODERS[fact.type](fact.payload) if category(fact.stream) == "endpoint" else None
+        if isinstance(event, EndpointChallenged):
+            return challenge_body(fact, epoch, event.challenge)
+        return event_body(fact, epoch, hook.plan)
+
+    async def _fact(self, position: int) -> Fact:
+        facts = await self._log.read_after(position - 1, 1)
+        if not facts:
+            raise Corrupt(f"the log has no fact at position {position}, which raised a hook")
+        return facts[0]
+
+    async def _of_plan(self, hook: Hooked) -> bytes:
+        facts = [fact for fact in await self._log.read_stream(f"plan-{hook.plan}") if fact.position <= hook.raised_by]
         plan = fold(facts)
         if plan is None or facts[-1].position != hook.raised_by:
             raise Corrupt(f"plan {hook.plan} has no fact at position {hook.raised_by}, which raised a hook")
-        code = instance_code(plan, hook.event, hook.raised_by, gated=facts[-1].type == "gate.opened.v1")
-        return hook_body(plan, hook.event, code, await self._revisions(plan))
+        event = cast(GateName, hook.event)
+        code = instance_code(plan, event, hook.raised_by, gated=facts[-1].type == "gate.opened.v1")
+        return hook_body(plan, event, code, await self._revisions(plan))
 
     async def _revisions(self, plan: Plan) -> dict[str, Revision]:
         """What each workflow item was sealed to run. A workflow or revision that is gone is left out."""
@@ -57,7 +96,7 @@ class Rendering:
         sealed = plan.seal.workflows if plan.seal else {}
         for item in plan.content.items:
             if isinstance(item.spec, WorkflowSpec) and item.id in sealed:
-                facts = await self._read_stream(workflow_stream(item.spec.project, item.spec.workflow))
+                facts = await self._log.read_stream(workflow_stream(item.spec.project, item.spec.workflow))
                 revision = _revision(facts, sealed[item.id].revision)
                 if revision is not None:
                     found[item.id] = revision

@@ -1,5 +1,10 @@
-"""What wakes the dispatcher, and who looks then: the gatekeeper at plans, the courier at deliveries."""
+"""What wakes the dispatcher, and who looks then: the gatekeeper at plans, the courier at deliveries.
 
+However much is due, only so many deliveries are in memory: the rest stays in the table, and is swept up as there is room.
+"""
+
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from contracts.envelope import Fact, category
@@ -7,16 +12,22 @@ from infra.clock import Clock
 from infra.eventlog import EventLog
 from infra.postgres import load_sql
 from infra.reactor import Reactor, Swept
-from infra.tail import Tail
+from infra.tail import Tail, database_away
 from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
+from services.hook_dispatcher.handlers.breakers import host_of
 from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
 
 PLAN_FACTS = {"plan.start_requested.v1", "plan.items_settled.v1", "plan.sealed.v1"}
-DELIVERY_FACTS = frozenset({"delivery.created.v1", "delivery.failed.v1", "delivery.resent.v1"})
+DELIVERY_FACTS = frozenset({"delivery.resent.v1"})
+"""All else that happens to a delivery is done by who looks at it, or found by the sweep when that one is gone."""
 
 _SWEEP_SECONDS = 10.0
 _HORIZON_SECONDS = 2 * _SWEEP_SECONDS
+_MOST_OF_ONE = 200
+"""Deliveries of one endpoint that one sweep takes up."""
+_MOST_BUSY = 2_000
+_REFILL_SECONDS = 0.5
 
 
 class Work:
@@ -50,12 +61,32 @@ class Work:
         )
         self._alarms = Alarms(self._reactor.due, farthest_seconds=_HORIZON_SECONDS)
         self._lanes = Lanes(self._reactor.due)
+        self._more = False
+        """There was more than the last sweep took up."""
 
     async def run(self) -> None:
         try:
-            await self._reactor.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._reactor.run())
+                tasks.create_task(self._refill())
         finally:
             self._alarms.close()
+
+    async def _refill(self) -> None:
+        """Sweep again as soon as there is room, while there is more than was taken up."""
+        while True:
+            await asyncio.sleep(_REFILL_SECONDS)
+            if self._more and self._reactor.busy < _MOST_OF_ONE:
+                self._more = False
+                try:
+                    streams = (await self._sweep()).streams
+                except Exception as error:
+                    if not database_away(error):
+                        raise
+                    continue
+                for stream in streams:
+                    if not self._lanes.waits(stream):
+                        self._reactor.due(stream)
 
     async def fire(self, stream: str, kind: str) -> None:
         """A timer of ours fell due: a gate's deadline."""
@@ -64,6 +95,9 @@ class Work:
     def raised(self, streams: Iterable[str]) -> None:
         """The projection of this process found these deliveries due."""
         for stream in streams:
+            if self._reactor.busy >= _MOST_BUSY:
+                self._more = True
+                return
             self._reactor.due(stream)
 
     async def _look(self, stream: str) -> None:
@@ -73,10 +107,19 @@ class Work:
             await self._courier.look(stream, self._alarms, self._lanes)
 
     async def _sweep(self) -> Swept:
-        """Whatever may have something to do before the next sweep but one."""
-        horizon = self._clock.now() + int(_HORIZON_SECONDS * 1_000_000)
-        rows = await self._log.pool.fetch(self._open_work, horizon)
-        return Swept(rows[0]["position"], tuple(row["stream"] for row in rows[1:]))
+        """Whatever may have something to do before the next sweep but one. Of a host that is left alone, one hook."""
+        now = self._clock.now()
+        rows = await self._log.pool.fetch(self._open_work, now + int(_HORIZON_SECONDS * 1_000_000), _MOST_OF_ONE)
+        streams: list[str] = []
+        seen, told = Counter[str](), set[str]()
+        for row in rows[1:]:
+            held = row["url"] and self._courier.breakers.held_until(host_of(row["url"]), now)
+            seen[row["url"]] += 0 if held else 1
+            if not held or row["url"] not in told:
+                streams.append(row["stream"])
+                told.add(row["url"])
+        self._more = self._more or any(url and count >= _MOST_OF_ONE for url, count in seen.items())
+        return Swept(rows[0]["position"], tuple(streams))
 
 
 def wanted(fact: Fact) -> str | None:

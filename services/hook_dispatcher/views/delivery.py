@@ -51,7 +51,7 @@ def fold_delivery(facts: Iterable[Fact], delivery: Delivery | None = None) -> De
     for fact in facts:
         event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
         if delivery is not None:
-            delivery = replace(after(delivery, event, fact), version=fact.version, position=fact.position)
+            delivery = replace(after(delivery, event, fact.at), version=fact.version, position=fact.position)
         elif isinstance(event, DeliveryCreated):
             delivery = created(event, fact)
     return delivery
@@ -62,25 +62,23 @@ def created(event: DeliveryCreated, fact: Fact) -> Delivery:
     return Delivery(stream_id(fact.stream), event, fact.at, fact.version, fact.position, since=fact.at)
 
 
-def after(delivery: Delivery, event: Event | None, fact: Fact) -> Delivery:
-    """The delivery after one more event; version and position are the caller's business."""
+def after(delivery: Delivery, event: Event | None, at: int) -> Delivery:
+    """The delivery after one more event at this time; version and position are the caller's business."""
     match event:
         case DeliveryAttempted():
             return replace(
                 delivery, state="sending", attempts=event.attempt, tries=delivery.tries + 1, next_at=event.until
             )
         case DeliverySucceeded():
-            return replace(
-                delivery, state="delivered", last_status=event.status, last_error="", next_at=0, ended_at=fact.at
-            )
+            return replace(delivery, state="delivered", last_status=event.status, last_error="", next_at=0, ended_at=at)
         case DeliveryFailed():
             error = f"{event.error}: {event.detail}" if event.detail else event.error
             return replace(
                 delivery, state="retrying", last_status=event.status, last_error=error, next_at=event.next_at
             )
         case DeliveryDied():
-            return replace(delivery, state="dead", next_at=0, ended_at=fact.at)
+            return replace(delivery, state="dead", next_at=0, ended_at=at)
         case DeliveryResent():
-            return replace(delivery, state="pending", tries=0, since=fact.at, next_at=0, ended_at=0)
+            return replace(delivery, state="pending", tries=0, since=at, next_at=0, ended_at=0)
         case _:
             return delivery

@@ -1,4 +1,4 @@
-"""The rows of `view.endpoint` and `view.delivery`, and what each fact does to them. Pure."""
+"""The rows of `view.delivery`, and what each fact does to them. Pure. The rows of `view.endpoint` are its state."""
 
 from typing import Literal
 
@@ -12,32 +12,16 @@ from contracts.delivery import (
     DeliveryFailed,
     DeliveryResent,
     DeliverySucceeded,
-    EndpointPut,
 )
-from contracts.envelope import Fact, stream_id
+from contracts.envelope import Fact
 from contracts.plan_events import Event
 from services.hook_dispatcher.views.hooks import Raised
 
 RowState = Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
 
 
-class EndpointRow(msgspec.Struct, frozen=True):
-    """An endpoint as it is now."""
-
-    id: str
-    url: str
-    secret_ref: str
-    events: list[str]
-    enabled: bool
-    version: int
-    position: int
-
-    def wants(self, raised: Raised) -> bool:
-        return self.enabled and raised.event in self.events
-
-
 class DeliveryRow(msgspec.Struct, frozen=True):
-    """A delivery as it stands now. `due`: raised, and its stream not begun."""
+    """A delivery as it stands now. `due`: raised, and its stream not begun. Without a plan it is a test or a challenge."""
 
     id: str
     plan: str
@@ -54,26 +38,14 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     ended_at: int
     version: int
     position: int
+    format: Literal["zadig", "standard"] = "zadig"
 
 
-def endpoint_row(event: EndpointPut, fact: Fact) -> EndpointRow:
-    """The endpoint after it was put."""
-    return EndpointRow(
-        stream_id(fact.stream),
-        event.url,
-        event.secret_ref,
-        list(event.events),
-        event.enabled,
-        fact.version,
-        fact.position,
-    )
-
-
-def due_row(delivery: str, endpoint: str, raised: Raised, fact: Fact) -> DeliveryRow:
+def due_row(delivery: str, endpoint: str, raised: Raised, fact: Fact, plan: str) -> DeliveryRow:
     """A hook that `fact` raised for this endpoint."""
     return DeliveryRow(
         id=delivery,
-        plan=stream_id(fact.stream),
+        plan=plan,
         event=raised.event,
         round=raised.round,
         endpoint=endpoint,
@@ -87,6 +59,7 @@ def due_row(delivery: str, endpoint: str, raised: Raised, fact: Fact) -> Deliver
         ended_at=0,
         version=0,
         position=fact.position,
+        format=raised.format,
     )
 
 

@@ -15,6 +15,7 @@ from contracts.delivery import (
     DeliverySucceeded,
     EndpointPut,
 )
+from contracts.endpoint_state import Endpoint, fold_endpoint
 from contracts.plan_events import Event
 from services.hook_dispatcher.decider import deliveries, endpoints
 from services.hook_dispatcher.decider.deliveries import Patience, Sent, next_step
@@ -155,23 +156,32 @@ def test_only_who_moves_the_plan_resends_its_hooks() -> None:
 
 
 def putting(**fields: Any) -> PutEndpoint:
-    return PutEndpoint(**{"endpoint": "e" * 24, "url": "https://e.org/h?x=1", "secret_ref": "endpoint/e", **fields})
+    return PutEndpoint(
+        **{"endpoint": "e" * 24, "url": "https://e.org/h?x=1", "secret_ref": "endpoint/e", "name": "board", **fields}
+    )
 
 
 PUT = EndpointPut(
+    name="board",
     url="https://e.org/h?x=1",
     secret_ref="endpoint/e",
     events=("finish_planning", "start_execute", "all_job_done"),
 )
 
 
+def endpoint(*events: Event) -> Endpoint:
+    state = fold_endpoint(facts(*events, stream="endpoint-" + "e" * 24))
+    assert state is not None
+    return state
+
+
 def test_an_administrator_puts_an_endpoint_and_again_changes_nothing() -> None:
-    given(None).when(lambda before: endpoints.put(before, putting(), ADA)).then(PUT)
-    given(PUT).when(lambda before: endpoints.put(before, putting(), ADA)).then_nothing()
+    given(None).when(lambda before: endpoints.put(before, putting(), ADA, "c")).then(PUT)
+    given(endpoint(PUT)).when(lambda before: endpoints.put(before, putting(), ADA, "c")).then_nothing()
 
 
 def test_nobody_else_puts_an_endpoint() -> None:
-    given(None).when(lambda before: endpoints.put(before, putting(), OLIVIA)).refused("forbidden")
+    given(None).when(lambda before: endpoints.put(before, putting(), OLIVIA, "c")).refused("forbidden")
 
 
 @pytest.mark.parametrize(
@@ -193,11 +203,13 @@ def test_nobody_else_puts_an_endpoint() -> None:
     ],
 )
 def test_an_address_that_hooks_cannot_go_to_is_refused_with_its_path(url: str) -> None:
-    refusal = given(None).when(lambda before: endpoints.put(before, putting(url=url), ADA)).refused("invalid_endpoint")
+    refusal = (
+        given(None).when(lambda before: endpoints.put(before, putting(url=url), ADA, "c")).refused("invalid_endpoint")
+    )
     assert {fault.path for fault in refusal.faults} == {"/url"}
 
 
 def test_all_faults_of_an_endpoint_are_told_at_once() -> None:
     wrong = putting(url="ftp://a:b@e.org/", events=(), secret_ref="../x y")
-    refusal = given(None).when(lambda before: endpoints.put(before, wrong, ADA)).refused("invalid_endpoint")
+    refusal = given(None).when(lambda before: endpoints.put(before, wrong, ADA, "c")).refused("invalid_endpoint")
     assert [fault.path for fault in refusal.faults] == ["/url", "/url", "/events", "/secret_ref"]

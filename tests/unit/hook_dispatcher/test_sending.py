@@ -114,7 +114,7 @@ def test_the_row_of_a_delivery_says_what_its_fold_says(life: list[Event]) -> Non
         plan=PLAN, event="all_job_done", round=2, endpoint="e" * 24, raised_by=7, size=2, sha256="0" * 64
     )
     own = facts(created, *life, stream="delivery-" + "d" * 24)
-    row = due_row("d" * 24, "e" * 24, Raised("all_job_done", 2), facts(DeliveryResent(), after=6)[0])
+    row = due_row("d" * 24, "e" * 24, Raised("all_job_done", 2), facts(DeliveryResent(), after=6)[0], PLAN)
     for fact in own:
         row = advanced(row, DECODERS[fact.type](fact.payload), fact)
     state = fold_delivery(own)

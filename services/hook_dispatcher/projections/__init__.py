@@ -1,22 +1,22 @@
 """Keeps `view.endpoint` and `view.delivery`: where hooks go, which are due, and how each stands.
 
-A hook is due the moment its fact is folded: one row per endpoint that wanted it just then. So which hooks there are
-follows from the log alone, and one that was raised while nobody dispatched is found in the table.
+A delivery is due the moment its fact is folded: one row per endpoint and form that wanted it just then. So which there
+are follows from the log alone, and one that was raised while nobody dispatched is found in the table.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from contracts.delivery import EndpointPut
+from contracts.endpoint_state import Endpoint, fold_endpoint
 from contracts.envelope import Fact, category, stream_id
 from contracts.registry import DECODERS
-from contracts.values import Gates
 from infra.ids import derived_id
 from infra.postgres import load_sql
-from services.hook_dispatcher.views.hooks import RAISING, gates_set, raised_by
-from services.hook_dispatcher.views.rows import DeliveryRow, EndpointRow, advanced, due_row, endpoint_row
+from services.hook_dispatcher.projections.subjects import Subjects
+from services.hook_dispatcher.views.hooks import Raised, Subject, deliveries_of, may_want, own_delivery
+from services.hook_dispatcher.views.rows import DeliveryRow, advanced, due_row
 
 if TYPE_CHECKING:
     from infra.projection import Connection
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 
 _PACKAGE = "services.hook_dispatcher"
-_REMEMBERED = 50_000
 
 
-def delivery_id(endpoint: str, position: int) -> str:
-    """The id of the delivery to this endpoint of the hook that was raised at this position; its `webhook-id`."""
-    return derived_id("delivery", endpoint, str(position))
+def delivery_id(endpoint: str, position: int, raised: Raised) -> str:
+    """The id of the delivery to this endpoint of what was raised at this position; its `webhook-id`."""
+    if raised.format == "zadig":
+        return derived_id("delivery", endpoint, str(position))
+    return derived_id("delivery", endpoint, str(position), raised.format, raised.event)
 
 
 class Hooks:
@@ -39,7 +40,7 @@ class Hooks:
     tables: ClassVar[Sequence[str]] = ("view.endpoint", "view.delivery")
 
     def __init__(self, read_stream: ReadStream) -> None:
-        self._gates = GatesOfPlans(read_stream)
+        self._subjects = Subjects(read_stream)
         self._read_endpoints = load_sql(_PACKAGE, "read_endpoints")
         self._read_deliveries = load_sql(_PACKAGE, "read_deliveries")
         self._put_endpoints = load_sql(_PACKAGE, "put_endpoints")
@@ -49,22 +50,22 @@ class Hooks:
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Fold in the order of the log, since an endpoint wants a hook or not at the moment when it is raised."""
-        self._gates.expect(facts)
+        self._subjects.expect(facts)
         kinds = {category(fact.stream) for fact in facts}
         changes = _Changes()
-        if kinds & {"endpoint", "plan"}:
+        if kinds & {"endpoint", "plan", "run"}:
             rows = await conn.fetch(self._read_endpoints)
-            changes.endpoints = {row["id"]: EndpointRow(**dict(row)) for row in rows}
+            changes.endpoints = {row["id"]: Endpoint(**{**row, "events": tuple(row["events"])}) for row in rows}
         if "delivery" in kinds:
             ids = sorted({stream_id(fact.stream) for fact in facts if category(fact.stream) == "delivery"})
             rows = await conn.fetch(self._read_deliveries, ids)
             changes.deliveries = {row["id"]: DeliveryRow(**dict(row)) for row in rows}
         for fact in facts:
             match category(fact.stream):
-                case "plan":
-                    gates = await self._gates.at(fact)
-                    if gates is not None:
-                        changes.plan(fact, gates)
+                case "plan" | "run":
+                    self._subjects.see(fact)
+                    if changes.wanted(fact):
+                        changes.raise_all(fact, await self._subjects.at(fact))
                 case "endpoint":
                     changes.endpoint(fact)
                 case "delivery":
@@ -85,28 +86,30 @@ class _Changes:
     """The rows that a list of facts leads to."""
 
     def __init__(self) -> None:
-        self.endpoints: dict[str, EndpointRow] = {}
+        self.endpoints: dict[str, Endpoint] = {}
         self.deliveries: dict[str, DeliveryRow] = {}
         self.put_endpoints: set[str] = set()
         self.put_deliveries: set[str] = set()
         self.raised: list[str] = []
 
-    def plan(self, fact: Fact, gates: Gates) -> None:
-        raised = raised_by(fact, gates)
-        if raised is None:
-            return
+    def wanted(self, fact: Fact) -> bool:
+        return any(may_want(endpoint, fact) for endpoint in self.endpoints.values())
+
+    def raise_all(self, fact: Fact, subject: Subject) -> None:
         for endpoint in self.endpoints.values():
-            if endpoint.wants(raised):
-                row = due_row(delivery_id(endpoint.id, fact.position), endpoint.id, raised, fact)
-                self._keep(row)
-                self.raised.append(row.id)
+            for raised in deliveries_of(endpoint, fact, subject):
+                self._raise(endpoint.id, raised, fact, subject.plan)
 
     def endpoint(self, fact: Fact) -> None:
-        event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
-        if isinstance(event, EndpointPut):
-            row = endpoint_row(event, fact)
-            self.endpoints[row.id] = row
-            self.put_endpoints.add(row.id)
+        one = stream_id(fact.stream)
+        endpoint = fold_endpoint((fact,), self.endpoints.get(one))
+        if endpoint is None:
+            return
+        self.endpoints[one] = endpoint
+        self.put_endpoints.add(one)
+        raised = own_delivery(endpoint, fact)
+        if raised is not None:
+            self._raise(one, raised, fact, "")
 
     def delivery(self, fact: Fact) -> None:
         event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
@@ -114,41 +117,11 @@ class _Changes:
         if row is not None:
             self._keep(advanced(row, event, fact))
 
+    def _raise(self, endpoint: str, raised: Raised, fact: Fact, plan: str) -> None:
+        row = due_row(delivery_id(endpoint, fact.position, raised), endpoint, raised, fact, plan)
+        self._keep(row)
+        self.raised.append(row.id)
+
     def _keep(self, row: DeliveryRow) -> None:
         self.deliveries[row.id] = row
         self.put_deliveries.add(row.id)
-
-
-class GatesOfPlans:
-    """Which gates a plan has at a fact that may raise a hook. Remembered while the facts come without a gap."""
-
-    def __init__(self, read_stream: ReadStream) -> None:
-        self._read_stream = read_stream
-        self._known: dict[str, Gates] = {}
-        self._position = 0
-
-    def expect(self, facts: list[Fact]) -> None:
-        """Forget everything unless these facts follow the last ones: another process may have folded those between."""
-        if facts[0].position != self._position + 1 or len(self._known) > _REMEMBERED:
-            self._known.clear()
-        self._position = facts[-1].position
-
-    async def at(self, fact: Fact) -> Gates | None:
-        """The gates at this fact; None for a fact that raises nothing whatever they are."""
-        gates = gates_set(fact)
-        if gates is not None and (fact.version == 1 or fact.stream in self._known):
-            self._known[fact.stream] = gates
-        if fact.type not in RAISING:
-            return None
-        if fact.stream not in self._known:
-            before = await self._read_stream(fact.stream, 0)
-            self._known[fact.stream] = newest_gates(one for one in before if one.version < fact.version)
-        return self._known[fact.stream]
-
-
-def newest_gates(facts: Iterable[Fact]) -> Gates:
-    """The gates after these facts of a plan."""
-    found = Gates()
-    for fact in facts:
-        found = gates_set(fact) or found
-    return found
