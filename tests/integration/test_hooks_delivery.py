@@ -162,14 +162,14 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(house: Hooked) -> Non
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "0x7f.1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"])
 async def test_an_inner_address_is_refused_before_anything_is_sent(house: Hooked, host: str) -> None:
     await house.dispatch(hook_allow=(), hook_schedule_seconds=(0.0,))
     async with Receiver() as receiver:
         await house.endpoint("inner", receiver.url.replace("127.0.0.1", host), events=("finish_planning",))
         await house.plan()
         (row,) = await house.delivered("dead")
-    assert row["last_error"].startswith("blocked_address") or host == "0x7f.1"
+    assert row["last_error"].startswith("blocked_address")
     assert receiver.requests == []
 
 
