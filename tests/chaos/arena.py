@@ -227,10 +227,13 @@ class _Silence:
 
 
 @asynccontextmanager
-async def open_arena() -> AsyncIterator[Arena]:
-    """PostgreSQL, NATS and the seven services on a fresh folder; everything is stopped and removed afterwards."""
+async def open_arena(**settings: str) -> AsyncIterator[Arena]:
+    """PostgreSQL, NATS and the seven services on a fresh folder; everything is stopped and removed afterwards.
+
+    `settings` are of the environment, beside or instead of `SETTINGS`.
+    """
     async with data_home() as home:
-        services = all_services(SETTINGS)
+        services = all_services({**SETTINGS, **settings})
         async with System(home / "data", services, http_port=0, environ=environment(), drain_seconds=5) as system:
             tokens = await ready_tokens(_dsn(system, "gateway"), home / "data" / "secrets")
             log = await EventLog.open(_dsn(system, "audit"))
