@@ -13,6 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from contracts.delivery import Format, Signing
+from contracts.http_approval import DelegationView, EmergencyView
+from contracts.http_base import Answered as Answered
+from contracts.http_base import Read as Read
 from contracts.plan import ItemStatus, Status
 from contracts.plan_events import ResolvedWorkflow, Source
 from contracts.record import Entry
@@ -36,12 +39,14 @@ PROBLEM_TYPE = "https://gonogo.dev/problems/"
 """Put the code of a refusal behind it: the `type` of a problem (RFC 9457). It is a name; nothing need answer there."""
 
 
-class Read(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A body that is sent to us."""
-
-
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """A body that we send."""
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^([^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\U0010ffff]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]*)?$(?!\n)",
+    ),
+]
+"""An address of the plain kind (RFC 5321 `Dot-string` in ASCII); nothing in it can end a header or begin another."""
 
 
 # What is sent to us
@@ -65,14 +70,6 @@ class CopyOf(Read, frozen=True, kw_only=True):
 
 class Nothing(Read, frozen=True, kw_only=True):
     """An order without details: no body, or `{}`."""
-
-
-class Ballot(Read, frozen=True, kw_only=True):
-    """`seal` is the one that the voter looked at (`seal.value` of the plan)."""
-
-    vote: Literal["approve", "reject"]
-    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-    comment: ShortText = ""
 
 
 class Reason(Read, frozen=True, kw_only=True):
@@ -144,12 +141,16 @@ class RotationBody(Read, frozen=True, kw_only=True):
 
 
 class UserBody(Read, frozen=True, kw_only=True):
-    """`groups` without their prefix `group:`. One who is not `active` is let in no more; nobody is deleted."""
+    """`groups` without their prefix `group:`. One who is not `active` is let in no more; nobody is deleted.
+
+    `email` is where letters about approvals go; absent: the address that is kept stays, empty: it is forgotten.
+    """
 
     name: ShortText = ""
     groups: Annotated[tuple[Slug, ...], Meta(max_length=100)] = ()
     administrator: bool = False
     active: bool = True
+    email: Email | None = None
 
 
 class TokenBody(Read, frozen=True, kw_only=True):
@@ -183,7 +184,8 @@ class PlanQuery(Read, frozen=True, kw_only=True):
     """Filters are combined by "and"; several values of one filter (repeated, or with commas) by "or".
 
     `text` is looked for in name and description, in any case of letters. `window_from` and `window_to` find plans whose
-    window touches that time. `min_position`: not before the list contains the log up to there (what a write answered).
+    window touches that time. `review_owed`: an emergency approval waits for a review. `min_position`: not before the list
+    contains the log up to there (what a write answered).
     """
 
     status: Annotated[tuple[Status, ...], Meta(max_length=20)] = ()
@@ -195,6 +197,7 @@ class PlanQuery(Read, frozen=True, kw_only=True):
     text: Annotated[str, Meta(max_length=200)] = ""
     window_from: Moment | None = None
     window_to: Moment | None = None
+    review_owed: bool | None = None
     order: Literal["newest", "oldest", "updated"] = "newest"
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(max_length=200)] = ""
@@ -282,9 +285,15 @@ class SealView(Answered, frozen=True, kw_only=True):
 
 
 class VoteView(Answered, frozen=True, kw_only=True):
-    """`counts`: the vote is for the seal that is asked about now."""
+    """`counts`: the vote is for what is asked about now. `person` is whose slot it fills, `on_behalf_of` who delegated it.
+
+    `groups` are the groups of that person at the time of the vote.
+    """
 
     by: str
+    person: str
+    on_behalf_of: str
+    groups: tuple[str, ...]
     vote: Literal["approve", "reject"]
     seal: str
     at: datetime
@@ -299,6 +308,9 @@ class RuleView(Answered, frozen=True, kw_only=True):
     approvers: tuple[str, ...]
     needed: int
     missing: int
+    on_reject: Literal["first_reject", "quorum"]
+    keep_votes: Literal["same_seal", "unchanged_sections"]
+    signs: tuple[str, ...]
 
 
 class LevelView(Answered, frozen=True, kw_only=True):
@@ -309,7 +321,10 @@ class LevelView(Answered, frozen=True, kw_only=True):
 
 
 class ApprovalView(Answered, frozen=True, kw_only=True):
-    """The newest round, what it still needs by level, and who is asked now."""
+    """The newest round, what it still needs by level, and who is asked now.
+
+    Before a submission the votes that were cast early count already. `emergencies` are those of all rounds.
+    """
 
     round: int
     state: Literal["none", "open", "passed", "denied", "expired", "closed"]
@@ -322,6 +337,10 @@ class ApprovalView(Answered, frozen=True, kw_only=True):
     votes: tuple[VoteView, ...]
     levels: tuple[LevelView, ...]
     waiting_for: tuple[str, ...]
+    reminded_at: datetime | None
+    remind_at: datetime | None
+    delegations: tuple[DelegationView, ...]
+    emergencies: tuple[EmergencyView, ...]
 
 
 class GateView(Answered, frozen=True, kw_only=True):
@@ -442,6 +461,7 @@ class PlanView(Answered, frozen=True, kw_only=True):
     gates: dict[GateName, GateView]
     times: TimesView
     drift: DriftView | None
+    review_owed: bool
     start_requested: str
     schedule_missed: bool
     held: HoldView | None
@@ -474,6 +494,7 @@ class PlanRow(Answered, frozen=True, kw_only=True):
     updated_by: str
     version: int
     position: int
+    review_owed: bool
 
 
 class PlanPage(Answered, frozen=True, kw_only=True):
@@ -614,6 +635,7 @@ class UserView(Answered, frozen=True, kw_only=True):
     groups: tuple[str, ...]
     administrator: bool
     active: bool
+    email: str
 
 
 class TokenView(Answered, frozen=True, kw_only=True):

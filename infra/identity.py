@@ -56,6 +56,7 @@ class User(msgspec.Struct, frozen=True):
     administrator: bool
     active: bool
     groups: tuple[str, ...]
+    email: str = ""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -97,24 +98,35 @@ class Identities:
         return await self._by_jwt(self._jwt, bearer)
 
     async def put_user(
-        self, id: str, *, name: str, groups: Iterable[str] = (), administrator: bool = False, active: bool = True
+        self,
+        id: str,
+        *,
+        name: str,
+        groups: Iterable[str] = (),
+        administrator: bool = False,
+        active: bool = True,
+        email: str | None = None,
     ) -> User:
-        """Makes or changes a user, with exactly these groups (plain ids). Raises Refused("invalid_body") for bad ids."""
+        """Makes or changes a user, with exactly these groups (plain ids). Raises Refused("invalid_body") for bad ids.
+
+        Without `email` the address that is kept stays.
+        """
         wanted = tuple(sorted({group.removeprefix("group:") for group in groups}))
         _refuse_bad_ids(id, wanted)
         async with _answering(), self._pool.acquire() as conn, conn.transaction():
-            await conn.execute(self._sql["user_put"], id, name, administrator, active, self._clock.now())
+            now = self._clock.now()
+            kept = await conn.fetchval(self._sql["user_put"], id, name, administrator, active, now, email)
             await conn.execute(self._sql["memberships_drop"], id, list(wanted))
             await conn.execute(self._sql["memberships_add"], id, list(wanted))
         self._forget()
-        return User(id, name, administrator, active, _groups(wanted))
+        return User(id, name, administrator, active, _groups(wanted), kept)
 
     async def user(self, id: str) -> User | None:
         """One user, also an inactive one."""
         row = await self._row("by_user", id)
         if row is None:
             return None
-        return User(row["id"], row["name"], row["administrator"], row["active"], _groups(row["groups"]))
+        return User(row["id"], row["name"], row["administrator"], row["active"], _groups(row["groups"]), row["email"])
 
     async def create_token(self, user: str, label: str, *, expires_at: int = 0) -> tuple[str, Secret]:
         """A new token's id and the token itself, which nobody can see again. `expires_at` in Unix µs, 0 for never.

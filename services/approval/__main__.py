@@ -1,12 +1,12 @@
-"""`python -m services.approval`"""
+"""`python -m services.approval`; with `--rebuild` it folds its projections again and ends."""
 
 from infra.lean import without
 
 without("rich", "aiohttp")
 
-from infra.process import run_service  # noqa: E402
-from services.approval.app import build  # noqa: E402
+from infra.rebuild import run_or_rebuild  # noqa: E402
+from services.approval.app import build, projections  # noqa: E402
 from services.approval.config import Settings  # noqa: E402
 
 if __name__ == "__main__":
-    run_service("approval", Settings, build)
+    run_or_rebuild("approval", Settings, build, projections)

@@ -27,8 +27,13 @@ PLAN: tuple[Verb, ...] = (
     ("copy", "plan:copy", "Creates a plan with the content of another."),
     ("seal", "moves:seal", "Finishes planning and seals what will run."),
     ("submit", "moves:submit", "Asks the approvers."),
-    ("vote", "moves:vote", "Approves or rejects what was sealed."),
-    ("withdraw", "moves:withdraw", "Takes your own vote back."),
+    ("review", "approval:review", "Shows what to look at before voting."),
+    ("vote", "approval:vote", "Approves or rejects what was sealed."),
+    ("withdraw", "approval:withdraw", "Takes your own vote back."),
+    ("delegate", "approval:delegate", "Lets another vote in your place."),
+    ("end-delegation", "approval:end_delegation", "Takes a delegation back."),
+    ("emergency-approve", "approval:emergency_approve", "Approves without the approvers; owes a review."),
+    ("emergency-review", "approval:emergency_review", "Reviews an emergency approval."),
     ("start", "moves:start", "Starts a plan."),
     ("reopen", "moves:reopen", "Back to planning."),
     ("cancel", "moves:cancel", "Ends a plan for good."),
@@ -92,11 +97,22 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
         ),
     ),
     "delivery": ("Hooks on their way out.", (("list", "endpoint:list_deliveries", "Lists the hooks of a plan."),)),
+    "delegation": (
+        "Who votes in whose place, on all plans.",
+        (
+            ("give", "approval:give", "Lets another vote in your place."),
+            ("end", "approval:end", "Takes a delegation back."),
+            ("list", "approval:list_delegations", "Lists yours and those to you."),
+        ),
+    ),
     "user": (
         "People and their tokens.",
         (
             ("put", "user:put", "Stores a user."),
             ("token", "user:token", "Makes a token and prints it once."),
+            ("link", "user:link", "Says that identities are one person."),
+            ("unlink", "user:unlink", "Says that an identity is a person of its own."),
+            ("links", "user:links", "Lists the people with several identities."),
         ),
     ),
 }

@@ -1,11 +1,10 @@
-"""Commands that move a plan on: seal, submit, vote, withdraw, start, reopen, cancel."""
+"""Commands that move a plan on: seal, submit, start, reopen, cancel. What approvers do stands in `approval.py`."""
 
-from typing import Any, Literal
+from typing import Any
 
 from services.cli.exits import Exit
 from services.cli.foresight import check_seal
 from services.cli.options import WRITE, Writing, asking, current_match, match_of, segment, show_done
-from services.cli.problems import Problem
 
 
 async def seal(plan: str, /, *, check: bool = False, writing: Writing = WRITE) -> int:
@@ -70,56 +69,6 @@ async def cancel(plan: str, /, *, reason: str, writing: Writing = WRITE) -> None
         Why.
     """
     await _move(plan, "cancel", {"reason": reason}, writing, "Cancelled", must_match=True)
-
-
-async def vote(
-    plan: str,
-    choice: Literal["approve", "reject"],
-    /,
-    *,
-    seal: str = "",
-    comment: str = "",
-    writing: Writing = WRITE,
-) -> None:
-    """Approves or rejects what was sealed.
-
-    Parameters
-    ----------
-    plan
-        Id of the plan.
-    choice
-        What you say to it.
-    seal
-        The seal that you looked at. Default: the one that the plan has now.
-    comment
-        A comment for the record.
-    """
-    async with asking(writing) as (gateway, output):
-        looked_at = seal or _seal_of((await gateway.get(f"/api/v1/plans/{segment(plan)}")).json())
-        body = {"vote": choice, "seal": looked_at, "comment": comment}
-        path = f"/api/v1/plans/{segment(plan)}/vote"
-        answer = await gateway.send("POST", path, body, key=writing.key, if_match=match_of(writing))
-        show_done(output, answer, f"Voted {choice} for seal {looked_at[:12]}")
-
-
-def _seal_of(plan: dict[str, Any]) -> str:
-    sealed = plan["seal"]
-    if sealed is None:
-        raise Problem(f"The plan is in {plan['status']} and has no seal to vote for.", Exit.REFUSED, code="not_sealed")
-    return str(sealed["value"])
-
-
-async def withdraw(plan: str, /, *, reason: str = "", writing: Writing = WRITE) -> None:
-    """Takes your own vote back while the round is open.
-
-    Parameters
-    ----------
-    plan
-        Id of the plan.
-    reason
-        Why.
-    """
-    await _move(plan, "withdraw", {"reason": reason}, writing, "Vote withdrawn")
 
 
 async def _move(

@@ -17,6 +17,7 @@ PROJECTIONS: Mapping[str, str] = {
     "open_attempts": "executor",
     "attempt_times": "executor",
     "hooks": "hook_dispatcher",
+    "delegations": "approval",
 }
 """Projection -> the service that folds it. A test holds this against the services."""
 

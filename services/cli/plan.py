@@ -22,6 +22,7 @@ async def list_plans(
     project: str | None = None,
     text: str | None = None,
     waiting_for: str | None = None,
+    review_owed: bool = False,
     window_from: str | None = None,
     window_to: str | None = None,
     limit: int = 50,
@@ -43,6 +44,8 @@ async def list_plans(
         Found in name or description.
     waiting_for
         Plans that wait for this user's or group's vote.
+    review_owed
+        Plans that owe a second person's review of an emergency approval.
     window_from
         Window touches the time from here on (RFC 3339).
     window_to
@@ -59,6 +62,7 @@ async def list_plans(
         "project": project,
         "text": text,
         "waiting_for": waiting_for,
+        "review_owed": "true" if review_owed else None,
         "window_from": window_from,
         "window_to": window_to,
     }

@@ -84,16 +84,39 @@ def _approval(output: Output, approval: Mapping[str, Any]) -> None:
         return
     output.heading(f"Approval: {approval['state']}")
     rules = [
-        (i + 1, level["state"], f"{rule['given']} of {rule['needed']}", rule["approvers"], rule["waiting_for"])
+        (i + 1, level["state"], f"{rule['needed'] - rule['missing']} of {rule['needed']}", rule["approvers"])
         for i, level in enumerate(approval["levels"])
         for rule in level["rules"]
     ]
-    output.table(("level", "state", "given", "approvers", "waiting for"), rows=rules, empty="No approval is asked.")
+    output.table(("level", "state", "given", "approvers"), rows=rules, empty="No approval is asked.")
+    output.pairs(
+        {
+            "Asked": approval["waiting_for"],
+            "Deadline": when(approval["deadline"]),
+            "Reminder": when(approval["reminded_at"] or approval["remind_at"]),
+        }
+    )
     votes = [
-        (vote["by"], vote["vote"], when(vote["at"]), vote["counts"], vote["comment"]) for vote in approval["votes"]
+        (vote["by"], vote["on_behalf_of"], vote["vote"], when(vote["at"]), vote["counts"], vote["comment"])
+        for vote in approval["votes"]
     ]
     if votes:
-        output.table(("voter", "vote", "at", "counts", "comment"), votes)
+        output.table(("voter", "for", "vote", "at", "counts", "comment"), votes)
+    _around(output, approval)
+
+
+def _around(output: Output, approval: Mapping[str, Any]) -> None:
+    given = [(one["by"], one["to"], when(one["until"]), one["reason"]) for one in approval["delegations"]]
+    if given:
+        output.heading("Delegations")
+        output.table(("by", "to", "until", "reason"), given)
+    emergencies = [
+        (one["by"], when(one["at"]), one["reason"], one["reviewed_by"] or "OWED", one["finding"], one["comment"])
+        for one in approval["emergencies"]
+    ]
+    if emergencies:
+        output.heading("Emergency approvals")
+        output.table(("by", "at", "reason", "reviewed by", "finding", "comment"), emergencies)
 
 
 def _gates(output: Output, gates: Mapping[str, Mapping[str, Any]]) -> None:

@@ -28,6 +28,7 @@ from services.gateway.listing import Listing
 from services.gateway.metrics import Metrics
 from services.gateway.orders import Orders
 from services.gateway.route import Route
+from services.gateway.routes.approval import approval_routes
 from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.endpoints import endpoint_routes
 from services.gateway.routes.feed import feed_routes
@@ -124,6 +125,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *plan_orders(orders),
         *file_routes(orders),
         *foresight_routes(orders),
+        *approval_routes(orders, ground.log),
         *item_orders(orders),
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),

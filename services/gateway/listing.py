@@ -64,6 +64,7 @@ class Listing:
             micros(query.window_from) if query.window_from else None,
             micros(query.window_to) if query.window_to else None,
             start_id,
+            query.review_owed,
         )
         shown = rows[: query.limit]
         following = None
@@ -116,6 +117,7 @@ def _plan_row(row: Row) -> PlanRow:
         updated_by=row["updated_by"],
         version=row["version"],
         position=row["position"],
+        review_owed=row["review_owed"],
     )
 
 

@@ -78,6 +78,8 @@ def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
         yield NextStep(verb="override_freeze", by=(ADMINISTRATORS,), detail="Do not wait for it, with a reason.")
     elif not plan.approved:
         yield NextStep(verb="submit", by=by, detail="Ask the approvers.")
+        asked = standing(plan).asked
+        yield NextStep(verb="vote", by=asked, detail="Vote ahead of time: it counts when the plan is submitted.")
     elif plan.start_requested or (plan.content.rules.start == "on_approval" and plan.content.approval.levels):
         yield NextStep(verb="start", by=(), detail="The system starts the plan as soon as it may.")
     else:
@@ -134,6 +136,10 @@ def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
 
 def _way_out(plan: Plan) -> Iterator[NextStep]:
     by = movers(plan)
+    if plan.review_owed:
+        named = (ref for level in plan.content.approval.levels for rule in level.rules for ref in rule.approvers)
+        reviewers = (*dict.fromkeys(named), ADMINISTRATORS)
+        yield NextStep(verb="emergency-review", by=reviewers, detail="An emergency approval owes a second look.")
     if plan.status in FINAL:
         yield NextStep(verb="copy", by=(), detail="It is over. Anybody may copy it into a new plan.")
         return

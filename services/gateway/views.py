@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from contracts import http as h
+from contracts.http_approval import DelegationView, EmergencyView
 from contracts.moments import moment
-from contracts.plan import Attempt, FreezeOverride, GateState, ItemState, Plan
+from contracts.plan import Attempt, Delegation, Emergency, FreezeOverride, GateState, ItemState, Plan
 from contracts.plan_events import Frozen
 from contracts.run_state import Run
 from contracts.slots import counted, standing
@@ -37,6 +38,7 @@ def plan_view(plan: Plan) -> h.PlanView:
         drift=h.DriftView(item=plan.drift.item, fields=plan.drift.fields, at=moment(plan.drift.at))
         if plan.drift
         else None,
+        review_owed=plan.review_owed,
         start_requested=plan.start_requested,
         schedule_missed=plan.schedule_missed,
         held=h.HoldView(
@@ -142,6 +144,9 @@ def _approval(plan: Plan) -> h.ApprovalView:
         votes=tuple(
             h.VoteView(
                 by=vote.by,
+                person=vote.fills_for,
+                on_behalf_of=vote.on_behalf_of,
+                groups=vote.groups,
                 vote=vote.vote,
                 seal=vote.seal,
                 at=moment(vote.at),
@@ -153,6 +158,37 @@ def _approval(plan: Plan) -> h.ApprovalView:
         ),
         levels=tuple(_level(level, index, reached, far.missing) for index, level in enumerate(levels)),
         waiting_for=far.asked if round_.state == "open" else (),
+        reminded_at=when(round_.reminded_at),
+        remind_at=when(plan.remind_at),
+        delegations=tuple(delegation_view(one, plan.id) for one in plan.delegations),
+        emergencies=tuple(_emergency(one) for one in plan.emergencies),
+    )
+
+
+def delegation_view(one: Delegation, plan: str = "") -> DelegationView:
+    """A delegation; without a plan it holds for all."""
+    return DelegationView(
+        by=one.by,
+        to=one.to,
+        plan=plan,
+        until=moment(one.until),
+        since=moment(one.at),
+        reason=one.reason,
+    )
+
+
+def _emergency(one: Emergency) -> EmergencyView:
+    return EmergencyView(
+        round=one.round,
+        seal=one.seal,
+        by=one.by,
+        at=moment(one.at),
+        reason=one.reason,
+        owed=one.owed,
+        reviewed_by=one.reviewed_by,
+        reviewed_at=when(one.reviewed_at),
+        finding=one.finding,
+        comment=one.comment,
     )
 
 
@@ -164,7 +200,14 @@ def _level(level: ApprovalLevel, index: int, reached: int, missing: tuple[int, .
     return h.LevelView(
         state="met" if index < reached else "asked" if index == reached else "later",
         rules=tuple(
-            h.RuleView(approvers=rule.approvers, needed=rule.needed, missing=need)
+            h.RuleView(
+                approvers=rule.approvers,
+                needed=rule.needed,
+                missing=need,
+                on_reject=rule.on_reject,
+                keep_votes=rule.keep_votes,
+                signs=rule.signs,
+            )
             for rule, need in zip(level.rules, needs, strict=True)
         ),
     )

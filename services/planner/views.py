@@ -27,6 +27,7 @@ class PlanRow(msgspec.Struct, frozen=True):
     version: int
     position: int
     search: str
+    review_owed: bool
 
 
 class TimerRow(msgspec.Struct, frozen=True):
@@ -59,6 +60,7 @@ def plan_row(plan: Plan) -> PlanRow:
         version=plan.version,
         position=plan.position,
         search=f"{content.name}\n{content.description}".lower(),
+        review_owed=plan.review_owed,
     )
 
 

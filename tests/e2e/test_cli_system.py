@@ -95,7 +95,7 @@ async def test_a_plan_is_shown_with_what_may_be_done_next(system: Up, plan: str)
         (("plan", "show", "0" * 24), 5, "plan_not_found"),
         (("plan", "show", "../me"), 5, "not_found"),
         (("plan", "seal", "PLAN", "--if-match", "99"), 6, "version_conflict"),
-        (("plan", "vote", "PLAN", "approve"), 1, "not_sealed"),
+        (("plan", "vote", "PLAN", "approve"), 2, "--seal"),
         (("plan", "list", "--status", "perhaps"), 1, "status"),
         (("item", "complete", "PLAN", "no-such-item"), 5, "item_not_found"),
         (("user", "put", "eve"), 4, "forbidden"),

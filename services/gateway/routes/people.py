@@ -25,7 +25,14 @@ class Directory(Protocol):
     """The part of `infra.identity.Identities` that administrators use."""
 
     async def put_user(
-        self, id: str, *, name: str, groups: Iterable[str] = (), administrator: bool = False, active: bool = True
+        self,
+        id: str,
+        *,
+        name: str,
+        groups: Iterable[str] = (),
+        administrator: bool = False,
+        active: bool = True,
+        email: str | None = None,
     ) -> User: ...
     async def create_token(self, user: str, label: str, *, expires_at: int = 0) -> tuple[str, Secret]: ...
     async def revoke_token(self, token_id: str) -> None: ...
@@ -121,6 +128,7 @@ class People:
             groups=given.groups,
             administrator=given.administrator,
             active=given.active,
+            email=given.email,
         )
         log.info("user_put", user=user, administrator=given.administrator, active=given.active, by=call.actor.id)
         view = h.UserView(
@@ -129,6 +137,7 @@ class People:
             groups=kept.groups,
             administrator=kept.administrator,
             active=kept.active,
+            email=kept.email,
         )
         return json_answer(view)
 

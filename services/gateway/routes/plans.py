@@ -1,4 +1,4 @@
-"""Orders about a plan as a whole: create, copy, import, edit, seal, submit, vote, start, reopen, cancel."""
+"""Orders about a plan as a whole: create, copy, import, edit, seal, submit, start, reopen, cancel."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _PLAN = "/api/v1/plans/{plan}"
 
 def plan_orders(orders: Orders) -> list[Route]:
     """The routes that change a plan."""
-    return [*_making(orders), *_editing(orders), *_moving(orders), *_approving(orders)]
+    return [*_making(orders), *_editing(orders), *_moving(orders)]
 
 
 def _making(orders: Orders) -> list[Route]:
@@ -224,33 +224,5 @@ def _moving(orders: Orders) -> list[Route]:
             lambda call, body: c.CancelPlan(plan=plan_of(call), reason=body.reason),
             *("final", "reason_required"),
             body=h.Reason,
-        ),
-    ]
-
-
-def _approving(orders: Orders) -> list[Route]:
-    return [
-        order_route(
-            orders,
-            lambda call, body: c.VoteOnPlan(plan=plan_of(call), vote=body.vote, seal=body.seal, comment=body.comment),
-            method="POST",
-            path=f"{_PLAN}/vote",
-            name="vote_on_plan",
-            summary="Approve or reject the sealed plan that you looked at.",
-            tag="approval",
-            body=h.Ballot,
-            codes=("plan_not_found", "not_waiting", "seal_changed", "not_approver", "self_approval", "already_voted"),
-        ),
-        order_route(
-            orders,
-            lambda call, body: c.WithdrawVote(plan=plan_of(call), reason=body.reason),
-            method="POST",
-            path=f"{_PLAN}/withdraw",
-            name="withdraw_vote",
-            summary="Take your vote back while the round is open.",
-            tag="approval",
-            body=h.Reason,
-            body_optional=True,
-            codes=("plan_not_found", "not_waiting", "no_vote"),
         ),
     ]

@@ -1,8 +1,8 @@
 -- The rows of several plans at once. Through jsonb, because unnest cannot carry the arrays inside the rows.
 insert into view.plan (id, idx, project, name, status, owners, labels, window_start, window_end, item_owners,
-                       waiting_for, created_at, updated_at, updated_by, version, position, search)
+                       waiting_for, created_at, updated_at, updated_by, version, position, search, review_owed)
 select id, idx, project, name, status, owners, labels, window_start, window_end, item_owners,
-       waiting_for, created_at, updated_at, updated_by, version, position, search
+       waiting_for, created_at, updated_at, updated_by, version, position, search, review_owed
 from jsonb_populate_recordset(null::view.plan, $1::jsonb)
 on conflict (id) do update set
     idx = excluded.idx,
@@ -20,4 +20,5 @@ on conflict (id) do update set
     updated_by = excluded.updated_by,
     version = excluded.version,
     position = excluded.position,
-    search = excluded.search
+    search = excluded.search,
+    review_owed = excluded.review_owed

@@ -125,23 +125,6 @@ async def test_if_match_of_the_command_line_is_sent_without_reading_first(shell:
     assert "version_conflict" in err
 
 
-async def test_a_vote_carries_the_seal_that_the_plan_has(shell: Shell, fake: FakeGateway) -> None:
-    seal = "5" * 64
-    fake.answer(200, {"status": "wait_for_approval", "seal": {"value": seal}})
-    fake.answer(200, {"id": PLAN, "version": 3, "position": 4})
-    code, _, _ = await shell.run("plan", "vote", PLAN, "approve", "--comment", "fine")
-    assert code == 0
-    assert msgspec.json.decode(fake.asked[1].body) == {"vote": "approve", "seal": seal, "comment": "fine"}
-
-
-async def test_a_vote_without_a_seal_is_refused_before_it_is_sent(shell: Shell, fake: FakeGateway) -> None:
-    fake.answer(200, {"status": "planning", "seal": None})
-    code, _, err = await shell.run("plan", "vote", PLAN, "approve")
-    assert code == 1
-    assert "not_sealed" in err
-    assert len(fake.asked) == 1
-
-
 async def test_a_list_follows_the_pages_up_to_its_limit(shell: Shell, fake: FakeGateway) -> None:
     fake.answer(200, {"plans": [row(1), row(2)], "next": "c1", "position": 1})
     fake.answer(200, {"plans": [row(3)], "next": "c2", "position": 1})

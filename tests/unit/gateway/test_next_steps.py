@@ -32,7 +32,7 @@ def test_a_draft_is_sealed_or_given_its_first_item() -> None:
 
 
 def test_a_sealed_plan_is_submitted_where_approval_is_asked_and_started_where_not() -> None:
-    assert verbs(sealed(approval=approval("user:ana"))) == ["submit", "reopen", "cancel"]
+    assert verbs(sealed(approval=approval("user:ana"))) == ["submit", "vote", "reopen", "cancel"]
     assert verbs(sealed()) == ["start", "reopen", "cancel"]
 
 
