@@ -4,6 +4,7 @@ Read anew for whatever is decided: a start that is asked for after a freeze was 
 came after the last look is fetched, by an index of its own. What is remembered is good for seeing what may be due.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 import asyncpg
@@ -31,10 +32,20 @@ class Freezes:
         self._after = load_sql("infra", "freezes_after")
         self.position = 0
         self._stale = True
+        self._turn = asyncio.Lock()
+        self._begun = self._done = 0  # the numbers of the newest reading, and of the newest that succeeded
         self._states: dict[str, FreezeState] = {}
 
     async def read(self) -> Mapping[str, FreezeState]:
-        """The freezes now. Raises Unavailable."""
+        """The freezes now. Raises Unavailable. Who asks while a reading is under way shares the next one."""
+        begun = self._begun
+        async with self._turn:
+            if self._done <= begun:  # else one that began after we asked has ended
+                await self._read()
+        return self._states
+
+    async def _read(self) -> None:
+        self._begun += 1
         try:
             self._stale = False
             for fact in facts(await self._pool.fetch(self._after, self.position)):
@@ -44,7 +55,7 @@ class Freezes:
             if database_away(error):
                 raise Unavailable("the database") from error
             raise
-        return self._states
+        self._done = self._begun
 
     async def recall(self) -> Mapping[str, FreezeState]:
         """The freezes as they are remembered, which `observe` keeps true but for the last moments. Raises Unavailable."""
@@ -56,13 +67,11 @@ class Freezes:
             self._stale = True
 
     def _take(self, fact: Fact) -> None:
-        """Two reads at once see the same facts; the second time they change nothing."""
-        if fact.position > self.position:
-            id_ = stream_id(fact.stream)
-            state = fold_freeze((fact,), self._states.get(id_))
-            assert state is not None
-            self._states = {**self._states, id_: state}
-            self.position = fact.position
+        id_ = stream_id(fact.stream)
+        state = fold_freeze((fact,), self._states.get(id_))
+        assert state is not None
+        self._states = {**self._states, id_: state}
+        self.position = fact.position
 
 
 def frozen_within(
