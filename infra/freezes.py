@@ -50,7 +50,7 @@ class Freezes:
             self._stale = False
             for fact in facts(await self._pool.fetch(self._after, self.position)):
                 self._take(fact)
-        except Exception as error:
+        except BaseException as error:  # also when we are cancelled
             self._stale = True
             if database_away(error):
                 raise Unavailable("the database") from error
