@@ -17,6 +17,7 @@ from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, R
 from contracts.freeze import Freeze
 from contracts.plan_events import Source
 from contracts.refusals import Fault
+from contracts.template import Template
 from contracts.values import Changes, Content, GateName, ItemId, LongText, Name, ShortText, Slug
 from contracts.workflow import WorkflowDefinition
 
@@ -63,6 +64,31 @@ class ApplyPlan(Command, frozen=True, tag="apply_plan"):
 
 class SealPlan(Command, frozen=True, tag="seal_plan"):
     plan: PlanId
+
+
+class PutTemplate(Command, frozen=True, tag="put_template"):
+    """A new revision of a template; the same again makes none."""
+
+    name: Slug
+    template: Template
+
+
+class DeleteTemplate(Command, frozen=True, tag="delete_template"):
+    name: Slug
+
+
+class FillTemplate(Command, frozen=True, tag="fill_template"):
+    """A new plan `plan` from a template: its newest revision, or the one asked for, filled in with these values.
+
+    `project` and `name` replace those of the template.
+    """
+
+    plan: PlanId
+    template: Slug
+    values: dict[str, str]
+    revision: Annotated[int, Meta(ge=1)] | None = None
+    project: Slug | None = None
+    name: Name | None = None
 
 
 class CheckSeal(Command, frozen=True, tag="check_seal"):
@@ -250,6 +276,9 @@ AnyCommand = (
     | RestorePlan
     | SealPlan
     | CheckSeal
+    | PutTemplate
+    | DeleteTemplate
+    | FillTemplate
     | ReopenPlan
     | CancelPlan
     | OverrideFreeze
@@ -292,6 +321,9 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         RestorePlan,
         SealPlan,
         CheckSeal,
+        PutTemplate,
+        DeleteTemplate,
+        FillTemplate,
         ReopenPlan,
         CancelPlan,
         OverrideFreeze,

@@ -19,6 +19,7 @@ from contracts import (
     people,
     plan_events,
     run,
+    template,
     workflow,
 )
 from contracts.plan_events import Event
@@ -34,6 +35,7 @@ _MODULES = (
     delivery,
     endpoint,
     freeze,
+    template,
 )
 
 EVENTS: Mapping[str, type[Event]] = {name: kind for module in _MODULES for name, kind in module.EVENTS.items()}

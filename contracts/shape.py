@@ -23,6 +23,7 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _TRUTHS = {"true": True, "false": False}
 _OFFSET = re.compile(r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$")
 _NEAR = 0.6
+_DEEPEST = 32
 _AN_EXAMPLE = "write it like 2026-11-20T20:00:00+01:00"
 
 Path = tuple[str | int, ...]
@@ -280,7 +281,9 @@ def _listed(names: Any) -> str:
 
 
 def paths(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text of a document with its path, names of fields left out."""
+    """Every text of a document with its path, names of fields left out. Deeper than any plan is, nothing is looked at."""
+    if len(path) > _DEEPEST:
+        return
     match value:
         case str():
             yield path, value

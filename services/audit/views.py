@@ -87,6 +87,8 @@ VERBS: Mapping[str, str] = {
     "endpoint.tested.v1": "test endpoint",
     "endpoint.challenged.v1": "challenge endpoint",
     "endpoint.verified.v1": "verify endpoint",
+    "template.revised.v1": "revise template",
+    "template.deleted.v1": "delete template",
     "workflow.revised.v1": "revise workflow",
 }
 SILENT = frozenset({"run.claimed.v1", "plan.items_digested.v1"})

@@ -70,6 +70,15 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("override", "freeze:override", "Lets a plan through, with a reason."),
         ),
     ),
+    "template": (
+        "Templates that plans are made from.",
+        (
+            ("put", "template:put", "Stores a template."),
+            ("list", "template:list_templates", "Lists the templates."),
+            ("show", "template:show", "Prints a template."),
+            ("delete", "template:delete", "Offers a template no more."),
+        ),
+    ),
     "workflow": (
         "Workflows that items run.",
         (

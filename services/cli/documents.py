@@ -7,7 +7,7 @@ that part stands.
 from typing import Any, NamedTuple
 
 from contracts.refusals import Fault
-from contracts.shape import fit
+from contracts.shape import IsOpen, fit
 from services.cli.exits import Exit
 from services.cli.files import called, read_text
 from services.cli.problems import Problem
@@ -29,15 +29,18 @@ class Read(NamedTuple):
         return Problem(problem.sentence, problem.exit_code, faults=faults, code=problem.code, status=problem.status)
 
 
-def read_document(name: str, wanted: Any) -> Read:
-    """The file as this type wants it. Raises Problem with all faults: of YAML, of fields, of values."""
+def read_document(name: str, wanted: Any, *, is_open: IsOpen = lambda text: False) -> Read:
+    """The file as this type wants it; texts for which `is_open` says yes fit everywhere.
+
+    Raises Problem with all faults: of YAML, or of fields and values.
+    """
     text = read_text(name)
     if len(text.encode()) > LARGEST_BYTES:
         raise Problem(f"{called(name)} is larger than {LARGEST_BYTES} bytes.", Exit.USAGE)
     document = read_yaml(text)
     if document.wrong:
         raise _wrong(name, [Fault(_where(name, one.place), one.detail) for one in document.wrong])
-    value, faults = fit(document.value, wanted)
+    value, faults = fit(document.value, wanted, is_open=is_open)
     read = Read(name, value, document)
     if faults:
         raise _wrong(name, [_at(read, fault) for fault in faults])

@@ -13,6 +13,7 @@ from infra.supervise.spec import ServiceSpec
 
 PROJECTIONS: Mapping[str, str] = {
     "plans": "planner",
+    "templates": "planner",
     "record": "audit",
     "open_attempts": "executor",
     "attempt_times": "executor",

@@ -124,6 +124,8 @@ async def create(
     *,
     project: str | None = None,
     name: str | None = None,
+    template: str | None = None,
+    set: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
     writing: Writing = WRITE,
 ) -> None:
     """Creates a plan, and prints its id.
@@ -133,14 +135,42 @@ async def create(
     file
         JSON of the plan's sections, `-` for stdin.
     project
-        The project; else the file's.
+        The project; else that of the file or template.
     name
-        The name; else the file's.
+        The name; else that of the file or template.
+    template
+        Make it from this template; NAME@3 is its third revision.
+    set
+        Value of a parameter of the template, as NAME=VALUE; give it several times.
     """
+    if template is not None:
+        if file is not None:
+            raise usage("--template and a FILE do not go together.")
+        await _from_template(template, set or [], project, name, writing)
+        return
+    if set:
+        raise usage("--set goes with --template.")
     body = read_object(file) if file else {}
     body |= {field: value for field, value in (("project", project), ("name", name)) if value is not None}
     async with asking(writing) as (gateway, output):
         answer = await gateway.send("POST", _PLANS, body, key=writing.key)
+        _show_created(output, answer.body, answer.json()["id"])
+
+
+async def _from_template(
+    template: str, values: list[str], project: str | None, name: str | None, writing: Writing
+) -> None:
+    slug, _, revision = template.partition("@")
+    if revision and not revision.isdecimal():
+        raise usage(f"{template} names no revision; write NAME@3.")
+    if wrong := [one for one in values if "=" not in one]:
+        raise usage(f"--set takes NAME=VALUE, not {wrong[0]}.")
+    body: dict[str, Any] = {"values": dict(one.split("=", 1) for one in values)}
+    body |= {field: value for field, value in (("project", project), ("name", name)) if value is not None}
+    if revision:
+        body["revision"] = int(revision)
+    async with asking(writing) as (gateway, output):
+        answer = await gateway.send("POST", f"/api/v1/templates/{segment(slug)}/plans", body, key=writing.key)
         _show_created(output, answer.body, answer.json()["id"])
 
 

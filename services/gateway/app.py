@@ -44,6 +44,7 @@ from services.gateway.routes.progress import progress_routes
 from services.gateway.routes.reading import reading_routes
 from services.gateway.routes.setting_up import setting_up_routes
 from services.gateway.routes.system import Description, system_routes
+from services.gateway.routes.templates import template_routes
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *file_routes(orders),
         *foresight_routes(orders),
         *approval_routes(orders, ground.log),
+        *template_routes(orders, ground.log, desk),
         *item_orders(orders),
         *gate_orders(orders),
         *reading_routes(ground.log, desk, Listing(ground.log.pool)),

@@ -17,6 +17,7 @@ from contracts.commands import (
 from contracts.edit_commands import AnyEdit
 from contracts.evolve import fold
 from contracts.freeze import fold_freeze
+from contracts.template_state import fold_template
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.freezes import Freezes
@@ -31,12 +32,14 @@ from services.planner.handlers.editing import Editor
 from services.planner.handlers.filing import Filing
 from services.planner.handlers.foreseeing import Foreseeing
 from services.planner.handlers.freezing import Freezing
+from services.planner.handlers.templates import Templates
 from services.planner.projections import PlanList
+from services.planner.projections.templates import TemplateList
 
 
 def projections(log: EventLog) -> Sequence[Projection]:
     """What this service keeps in tables."""
-    return (PlanList(log.read_stream),)
+    return (PlanList(log.read_stream), TemplateList())
 
 
 @asynccontextmanager
@@ -57,6 +60,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
             **freezing.handlers(),
+            **Templates(ground.log, Desk(ground.log, fold_template), plans).handlers(),
         }
         ground.project(projections(ground.log))
         ground.bus.serve("planner", Requests("planner", handlers))

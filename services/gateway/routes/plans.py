@@ -83,7 +83,7 @@ class Making:
         body = await read_bytes(call.request, "text/markdown")
         order = order_of(call, body)
         query = self._import.read(call.request)
-        checklist = parse_checklist(_markdown(body))
+        checklist = parse_checklist(markdown_of(body))
         content = Content(name=query.name or checklist.title[:200] or "Imported checklist", items=checklist.items)
         source = Source(kind="checklist", name=query.source or checklist.title[:200])
         plan = derived_id(call.actor.id, order.key)
@@ -103,7 +103,8 @@ def _created(accepted: c.Accepted, plan: str) -> web.Response:
     return done(accepted, plan, created_at=f"/api/v1/plans/{plan}")
 
 
-def _markdown(body: bytes) -> str:
+def markdown_of(body: bytes) -> str:
+    """The text of a checklist. Raises Refused where it is none."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
