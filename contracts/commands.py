@@ -152,6 +152,16 @@ class StartPlan(Command, frozen=True, tag="start_plan"):
     plan: PlanId
 
 
+class OverrideStart(Command, frozen=True, tag="override_start"):
+    """Start now, though the window has not opened or the schedule's time has not come. Administrators only.
+
+    Neither an approval nor a gate nor a freeze nor a seal is overridden by it.
+    """
+
+    plan: PlanId
+    reason: ShortText = ""
+
+
 class CompleteItem(Command, frozen=True, tag="complete_item"):
     plan: PlanId
     item: ItemId
@@ -289,6 +299,7 @@ AnyCommand = (
     | WithdrawVote
     | ApprovalCommand
     | StartPlan
+    | OverrideStart
     | CompleteItem
     | TickSubStep
     | ExecuteItem
@@ -333,6 +344,7 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
     "approval": (SubmitPlan, VoteOnPlan, WithdrawVote, *APPROVAL),
     "executor": (
         StartPlan,
+        OverrideStart,
         CompleteItem,
         TickSubStep,
         ExecuteItem,

@@ -1,9 +1,13 @@
-"""More of what can happen to a plan while it runs: items that the system could not start.
+"""More of what can happen to a plan as it starts and runs: a start out of its time, items that the system could not start.
 
 Events of a `plan-<id>` stream, beside those of `contracts.plan_events`.
 """
 
+from typing import Literal
+
 from contracts.plan_events import Event
+
+TimeRule = Literal["window", "schedule"]
 
 
 class ItemHeld(Event, frozen=True, gc=False):
@@ -17,5 +21,15 @@ class ItemHeld(Event, frozen=True, gc=False):
     detail: str
 
 
-EVENTS: dict[str, type[Event]] = {"item.held.v1": ItemHeld}
+class StartOverridden(Event, frozen=True, gc=False):
+    """The plan starts before its time, by someone who may, with a reason. `rules`: what would have kept it waiting.
+
+    With `window` its items start before the window opens as well. The end of the window stays what it is.
+    """
+
+    reason: str
+    rules: tuple[TimeRule, ...] = ()
+
+
+EVENTS: dict[str, type[Event]] = {"item.held.v1": ItemHeld, "plan.start_overridden.v1": StartOverridden}
 OWNERS: dict[str, tuple[str, ...]] = {"executor": tuple(EVENTS)}

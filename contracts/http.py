@@ -403,6 +403,15 @@ class DriftView(Answered, frozen=True, kw_only=True):
     at: datetime
 
 
+class StartOverrideView(Answered, frozen=True, kw_only=True):
+    """Rules of time (`window`, `schedule`) that somebody who may has put aside for this plan."""
+
+    rules: tuple[str, ...]
+    reason: str
+    by: str
+    at: datetime
+
+
 class NextStep(Answered, frozen=True, kw_only=True):
     """Something that may be done now, and by whom. `verb` is the last part of the address (`seal`, `vote`, ...).
 
@@ -462,6 +471,7 @@ class PlanView(Answered, frozen=True, kw_only=True):
     times: TimesView
     drift: DriftView | None
     review_owed: bool
+    start_override: StartOverrideView | None
     start_requested: str
     schedule_missed: bool
     held: HoldView | None

@@ -220,6 +220,15 @@ class FreezeOverride(msgspec.Struct, frozen=True):
     at: int
 
 
+class StartOverride(msgspec.Struct, frozen=True):
+    """Rules of time that do not keep this plan waiting: who said so, why."""
+
+    rules: tuple[str, ...]
+    reason: str
+    by: str
+    at: int
+
+
 class Times(msgspec.Struct, frozen=True):
     """Milestones, as the hook body has them. 0: not reached in this pass."""
 
@@ -260,6 +269,7 @@ class Plan(msgspec.Struct, kw_only=True):
     reason: str = ""
     held: Hold | None = None
     overrides: tuple[FreezeOverride, ...] = ()
+    start_override: StartOverride | None = None
     delegations: tuple[Delegation, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
 

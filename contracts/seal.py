@@ -31,6 +31,11 @@ def seal_of(content: Content, workflows: Mapping[str, ResolvedWorkflow]) -> Plan
     return PlanSealed(seal=_digest(sections), sections=sections, items=items, workflows=dict(workflows))
 
 
+def drifted_sections(content: Content, sealed: Mapping[str, str]) -> tuple[str, ...]:
+    """Which sections beside the items are not what was sealed: `window`, `rules` and so on, by `sealed` section digests."""
+    return tuple(name for name in SEALED_SECTIONS if _digest(getattr(content, name)) != sealed.get(name))
+
+
 def drifted_fields(
     item: Item, sealed: Mapping[str, str], sealed_as: ResolvedWorkflow | None, now: ResolvedWorkflow | None
 ) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def _asked_again(state: ItemState, digest: str, kept: bool) -> ItemState:
 
 def _reopened(plan: Plan, event: e.PlanReopened, fact: Fact) -> None:
     plan.status, plan.seal, plan.drift = "planning", None, None
-    plan.held, plan.overrides = None, ()  # they were given for what is now open to change
+    plan.held, plan.overrides, plan.start_override = None, (), None  # given for what is now open to change
     plan.settled, plan.start_requested, plan.schedule_missed, plan.reason = False, "", False, event.reason
     if plan.approval.state != "none":  # the votes stay: a submission of the same seal counts them again
         plan.approval = replace(plan.approval, state="closed")

@@ -57,6 +57,7 @@ VERBS: Mapping[str, str] = {
     "item.skipped.v1": "skip",
     "item.waived.v1": "waive",
     "item.held.v1": "hold",
+    "plan.start_overridden.v1": "override start",
     "plan.held.v1": "hold for freeze",
     "plan.freeze_overridden.v1": "override freeze",
     "freeze.put.v1": "put freeze",

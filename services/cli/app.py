@@ -35,6 +35,7 @@ PLAN: tuple[Verb, ...] = (
     ("emergency-approve", "approval:emergency_approve", "Approves without the approvers; owes a review."),
     ("emergency-review", "approval:emergency_review", "Reviews an emergency approval."),
     ("start", "moves:start", "Starts a plan."),
+    ("start-now", "moves:start_now", "Starts a plan before its time, with a reason."),
     ("reopen", "moves:reopen", "Back to planning."),
     ("cancel", "moves:cancel", "Ends a plan for good."),
     ("progress", "progress:progress", "Shows how far a plan is, and when it may end."),

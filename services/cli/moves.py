@@ -45,6 +45,19 @@ async def start(plan: str, /, *, writing: Writing = WRITE) -> None:
     await _move(plan, "start", {}, writing, "Start asked for")
 
 
+async def start_now(plan: str, /, *, reason: str, writing: Writing = WRITE) -> None:
+    """Starts an approved plan before its window opens or its schedule's time comes. For administrators.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    reason
+        Why it cannot wait.
+    """
+    await _move(plan, "start/override", {"reason": reason}, writing, "Started before its time")
+
+
 async def reopen(plan: str, /, *, reason: str = "", writing: Writing = WRITE) -> None:
     """Back to planning; running work is cancelled, done items whose content stays the same are kept.
 

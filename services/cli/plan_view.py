@@ -24,7 +24,7 @@ def show_plan(output: Output, plan: Mapping[str, Any]) -> None:
             "Window": f"{when(window['start'])} to {when(window['end'])} UTC" if window else "",
             "Zone": window.get("zone", ""),
             "Seal": seal.get("value", ""),
-            "Drifted": plan["drift"] and f"{plan['drift']['item']}: {lines_of(plan['drift']['fields'])}",
+            "Drifted": plan["drift"] and f"{plan['drift']['item'] or 'plan'}: {lines_of(plan['drift']['fields'])}",
             "Held": plan["held"] and f"by the freeze {plan['held']['name']} until {when(plan['held']['until'])} UTC",
             "Let through": [
                 f"{', '.join(one['name'] for one in override['freezes'])} by {override['by']}: {override['reason']}"

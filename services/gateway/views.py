@@ -5,7 +5,16 @@ from datetime import datetime
 from contracts import http as h
 from contracts.http_approval import DelegationView, EmergencyView
 from contracts.moments import moment
-from contracts.plan import Attempt, Delegation, Emergency, FreezeOverride, GateState, ItemState, Plan
+from contracts.plan import (
+    Attempt,
+    Delegation,
+    Emergency,
+    FreezeOverride,
+    GateState,
+    ItemState,
+    Plan,
+    StartOverride,
+)
 from contracts.plan_events import Frozen
 from contracts.run_state import Run
 from contracts.slots import counted, standing
@@ -39,6 +48,7 @@ def plan_view(plan: Plan) -> h.PlanView:
         if plan.drift
         else None,
         review_owed=plan.review_owed,
+        start_override=_start_override(plan.start_override),
         start_requested=plan.start_requested,
         schedule_missed=plan.schedule_missed,
         held=h.HoldView(
@@ -68,6 +78,12 @@ def _override(one: FreezeOverride) -> h.FreezeOverrideView:
 def frozen_view(frozen: Frozen) -> h.FrozenView:
     """One occurrence of a freeze."""
     return h.FrozenView(freeze=frozen.freeze, name=frozen.name, start=moment(frozen.start), end=moment(frozen.end))
+
+
+def _start_override(override: StartOverride | None) -> h.StartOverrideView | None:
+    if override is None:
+        return None
+    return h.StartOverrideView(rules=override.rules, reason=override.reason, by=override.by, at=moment(override.at))
 
 
 def _times(plan: Plan) -> h.TimesView:

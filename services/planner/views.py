@@ -5,6 +5,7 @@ import msgspec
 from contracts.moments import micros
 from contracts.plan import ENDED, Plan
 from contracts.slots import standing
+from contracts.timing import schedule_lapses
 
 
 class PlanRow(msgspec.Struct, frozen=True):
@@ -91,4 +92,7 @@ def timer_rows(plan: Plan) -> list[TimerRow]:
             rows.append(TimerRow(stream, "window_start", micros(window.start), "executor"))
     if schedule is not None and not plan.start_requested and not plan.schedule_missed:
         rows.append(TimerRow(stream, "schedule", micros(schedule.at), "executor"))
+        lapses = schedule_lapses(plan.content)
+        if lapses is not None:  # the moment after the last one
+            rows.append(TimerRow(stream, "schedule_lapse", lapses + 1, "executor"))
     return rows

@@ -7,7 +7,7 @@ from contracts.moments import micros, rfc3339
 from contracts.plan import ItemStatus, Plan
 from contracts.plan_events import Event, ItemsSettled, PlanSucceeded
 from contracts.refusals import Refused
-from contracts.seal import drifted_fields
+from contracts.seal import drifted_fields, drifted_sections
 from contracts.values import Item, WorkflowSpec
 from services.executor.views import Workflows
 
@@ -15,8 +15,9 @@ Statuses = Mapping[str, ItemStatus]
 
 
 def before_window(plan: Plan, at: int) -> bool:
-    window = plan.content.window
-    return window is not None and at < micros(window.start)
+    """It has not opened yet, and nobody who may has said that this does not matter."""
+    window, override = plan.content.window, plan.start_override
+    return window is not None and at < micros(window.start) and not (override and "window" in override.rules)
 
 
 def after_window(plan: Plan, at: int) -> bool:
@@ -36,9 +37,15 @@ def demand_window(plan: Plan, at: int) -> None:
 
 
 def drift_of(plan: Plan, items: tuple[Item, ...], workflows: Workflows) -> tuple[str, tuple[str, ...]] | None:
-    """The first of these items that would run differently from what was sealed, and its fields; `None` if none would."""
+    """The first of these items that would run differently from what was sealed, and its fields; `None` if none would.
+
+    The window, the rules and all else that was sealed beside the items come first, with an empty item.
+    """
     if plan.seal is None:
         return None
+    sections = drifted_sections(plan.content, plan.seal.sections)
+    if sections:
+        return "", sections
     for item in items:
         sealed_as = plan.seal.workflows.get(item.id)
         now = workflows.get(item.id) if isinstance(item.spec, WorkflowSpec) else None

@@ -4,9 +4,12 @@ Pure. `due` looks at a plan at a moment and says the events that follow now, `()
 answer, or a timer. Nothing here depends on what woke the executor, so it may be asked as often as one likes.
 """
 
-from contracts.commands import Actor
+import msgspec
+
+from contracts.commands import Actor, OverrideStart
+from contracts.executing_events import StartOverridden, TimeRule
 from contracts.moments import micros, rfc3339
-from contracts.plan import Plan, Status
+from contracts.plan import Plan, StartOverride, Status
 from contracts.plan_events import (
     Event,
     ExecutionStarted,
@@ -16,8 +19,9 @@ from contracts.plan_events import (
     ScheduleMissed,
     StartRequested,
 )
-from contracts.refusals import Refused
-from contracts.rights import demand_mover
+from contracts.refusals import Fault, Refused
+from contracts.rights import demand_mover, forbidden
+from contracts.timing import PUNCTUAL_SECONDS, schedule_lapses
 from services.executor.decider.freezes import demand_no_freeze, held
 from services.executor.decider.rules import (
     after_window,
@@ -32,9 +36,6 @@ from services.executor.decider.rules import (
 )
 from services.executor.decider.starting import starts, waiting_for_system
 from services.executor.views import Workflows
-
-PUNCTUAL_SECONDS = 30
-"""A schedule that fires this late is on time: a timer needs a moment, and a restarted service a few more."""
 
 BEFORE_START: frozenset[Status] = frozenset(
     {
@@ -67,13 +68,41 @@ def start(
     demand_window(plan, at)
     demand_no_freeze(frozen)
     schedule = plan.content.schedule
-    if schedule is not None and at < micros(schedule.at) and not plan.schedule_missed:
+    if schedule is not None and _before_schedule(plan, at):
         when = rfc3339(micros(schedule.at))
         raise Refused("before_schedule", f"The plan is scheduled for {when} and starts then.", at=when)
     drifted = drift_of(plan, plan.content.items, workflows)
     if drifted is not None:
         raise seal_drift(plan, *drifted)
     return _started(plan, StartRequested(by="owner"))
+
+
+def _before_schedule(plan: Plan, at: int) -> bool:
+    schedule = plan.content.schedule
+    return schedule is not None and at < micros(schedule.at) and not plan.schedule_missed
+
+
+def override_start(
+    plan: Plan | None,
+    command: OverrideStart,
+    actor: Actor,
+    at: int,
+    workflows: Workflows,
+    frozen: Frozen | None = None,
+) -> tuple[Event, ...]:
+    """A start before its time, with a reason. `()` when the plan has been asked to start already. Raises Refused."""
+    if plan is None:
+        raise Refused("plan_not_found", f"There is no plan {command.plan}.")
+    if not actor.administrator:
+        raise forbidden(actor, (), "start a plan before its time")
+    if not command.reason.strip():
+        raise Refused("reason_required", "Say why it starts now.", [Fault("/reason", "is missing or empty")])
+    early: list[TimeRule] = ["window"] if before_window(plan, at) else []
+    early += ["schedule"] if _before_schedule(plan, at) else []
+    override = StartOverride(tuple(early), command.reason, actor.id, at)
+    relaxed = msgspec.structs.replace(plan, start_override=override, schedule_missed=True)
+    started = start(relaxed, command.plan, actor, at, workflows, frozen)
+    return (StartOverridden(rules=tuple(early), reason=command.reason), *started) if started else ()
 
 
 def _demand_startable(plan: Plan) -> None:
@@ -119,6 +148,8 @@ def due(
 
     `runner`: the person who sealed the plan, as the directory has them now; where they are let in no more, `None`.
     """
+    if plan.status == "denied":  # it waits for its people, and its schedule does not wait for them
+        return (ScheduleMissed(reason="denied"),) if _lapsed(plan, at) else ()
     if plan.status not in ACTIVE:
         return ()
     if _may_succeed(plan):
@@ -172,10 +203,7 @@ def _due_before_start(plan: Plan, at: int, workflows: Workflows, frozen: Frozen 
     if schedule is not None and not plan.schedule_missed:
         if at < micros(schedule.at):
             return ()
-        # A window that opens later than the schedule moves it: nothing could have started before.
-        opens = micros(plan.content.window.start) if plan.content.window else 0
-        late_seconds = (at - max(micros(schedule.at), opens)) / 1_000_000
-        if late_seconds > max(schedule.catch_up_seconds, PUNCTUAL_SECONDS):
+        if _lapsed(plan, at):
             return (ScheduleMissed(reason=_why_missed(plan)),)
     if plan.status != "finish_planning" or not plan.approved or plan.drift is not None or before_window(plan, at):
         return ()
@@ -184,6 +212,11 @@ def _due_before_start(plan: Plan, at: int, workflows: Workflows, frozen: Frozen 
     if schedule is None and plan.content.rules.start == "on_approval" and plan.content.approval.levels:
         return _start_unless_drifted(plan, StartRequested(by="approval"), workflows, frozen)
     return ()  # by its owner
+
+
+def _lapsed(plan: Plan, at: int) -> bool:
+    lapses = schedule_lapses(plan.content)
+    return lapses is not None and at > lapses and not plan.schedule_missed and not plan.start_requested
 
 
 def _why_missed(plan: Plan) -> str:

@@ -13,6 +13,7 @@ from contracts.commands import (
     Command,
     CompleteItem,
     ExecuteItem,
+    OverrideStart,
     PutWorkflow,
     Request,
     RetryItem,
@@ -48,16 +49,23 @@ class Commands:
     def handlers(self) -> Mapping[type[Command], Handler]:
         """For `infra.requests.Requests`."""
         of_items = (CompleteItem, TickSubStep, ExecuteItem, SkipItem, RetryItem, WaiveItem)
-        return {StartPlan: self.start, PutWorkflow: self.put_workflow, **dict.fromkeys(of_items, self.act_on_item)}
+        return {
+            StartPlan: self.start,
+            OverrideStart: self.start,
+            PutWorkflow: self.put_workflow,
+            **dict.fromkeys(of_items, self.act_on_item),
+        }
 
     async def start(self, request: Request) -> Accepted:
-        """StartPlan."""
+        """StartPlan and OverrideStart."""
         command = request.command
-        assert isinstance(command, StartPlan)
+        assert isinstance(command, StartPlan | OverrideStart)
 
         async def decide(plan: Plan | None) -> Sequence[Event]:
             sealed = await self._shelf.sealed(plan) if plan is not None else {}
             frozen = frozen_at(await self._freezes.read(), plan, request.at) if plan is not None else None
+            if isinstance(command, OverrideStart):
+                return walk.override_start(plan, command, request.actor, request.at, sealed, frozen)
             return walk.start(plan, command.plan, request.actor, request.at, sealed, frozen)
 
         return await self._on_plan(request, command.plan, decide, {"id": command.plan})
