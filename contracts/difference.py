@@ -77,8 +77,9 @@ def difference(old: Content, new: Content) -> Difference:
     for name in sections:
         if name != "items":
             changes += _compare(f"/{name}", getattr(old, name), getattr(new, name), pieces)
-    items = items_difference(old.items, new.items, pieces) if "items" in sections else ItemsDifference()
-    return Difference(sections, tuple(changes), items)
+    if "items" not in sections:
+        return Difference(sections, tuple(changes))
+    return Difference(sections, tuple(changes), items_difference(old.items, new.items, pieces))
 
 
 def changed_sections(old: Content, new: Content) -> tuple[str, ...]:

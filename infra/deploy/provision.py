@@ -19,6 +19,7 @@ from infra.embedded.secrets import SERVICES, passwords, write_private
 from infra.embedded.users import NATS_USERS, accounts
 from infra.errors import Misconfigured
 from infra.identity import Identities
+from infra.limits import MESSAGE_BYTES
 from infra.migrate import migrate
 from infra.postgres import open_pool
 
@@ -45,7 +46,7 @@ def make_secrets(folder: Path, database_url: str) -> None:
     server = {
         "listen": "0.0.0.0:4222",
         "jetstream": {"store_dir": "/data"},
-        "max_payload": 2 * 1024 * 1024,
+        "max_payload": MESSAGE_BYTES,
         "accounts": accounts(users),
     }
     write_private(folder / "nats" / "server.json", msgspec.json.format(msgspec.json.encode(server)))

@@ -18,9 +18,7 @@ from infra.embedded.programs import nats_program
 from infra.embedded.secrets import passwords, write_private
 from infra.embedded.users import NATS_USERS, accounts
 from infra.errors import Misconfigured
-
-_MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
-"""Above the largest append (1 MiB) with its envelope, far below what would stall the server."""
+from infra.limits import MESSAGE_BYTES
 
 _STOP = ((signal.SIGTERM, 10.0),)
 _EARLIER_START_SECONDS = 10.0
@@ -98,7 +96,7 @@ class NatsServer:
                     "server_name": "gonogo",
                     "listen": f"{LOOPBACK}:{self.port}",
                     "ports_file_dir": str(self._home),
-                    "max_payload": _MAX_PAYLOAD_BYTES,
+                    "max_payload": MESSAGE_BYTES,
                     "jetstream": {"store_dir": str(self._home / "store")},
                     "accounts": accounts(self.users),
                 }

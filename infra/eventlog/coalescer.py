@@ -20,19 +20,25 @@ from infra.eventlog.batch import arguments, outcomes
 from infra.eventlog.check import size_of
 from infra.eventlog.errors import Rejected
 from infra.eventlog.model import Append, Outcome
+from infra.limits import APPEND_BYTES
 
 log = structlog.get_logger(__name__)
 
 _LOST = ("08", "57P")  # the connection or the server went away: the outcome is unknown
 _PASSING = ("40", "53", "55P03", "57014", "58", "25006")  # refused now (locks, space, standby); nothing was stored
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+_SECONDS_A_BYTE = 1 / 2**20  # what a large command may take longer than a small one
 
 
 class CoalesceLimits(msgspec.Struct, frozen=True):
-    """How much one call may carry, and how long (seconds) a command waits for an absent database."""
+    """How much one call may carry, and how long (seconds) a command waits for an absent database.
+
+    A batch has at most `payload_bytes`; a command that is larger, up to `command_bytes`, goes alone.
+    """
 
     commands: int = 512
     payload_bytes: int = 1 << 20
+    command_bytes: int = APPEND_BYTES
     deadline_seconds: float = 3.0
 
 
@@ -63,10 +69,10 @@ class Coalescer:
 
     async def append(self, command: Append) -> Outcome:
         """The outcome of `command`. Raises TooLarge, Malformed, Rejected, or Unavailable (then repeat the same)."""
-        size = size_of(command, self._limits.payload_bytes)
+        size = size_of(command, self._limits.command_bytes)
         if self._closing or self._task.done():
             raise Unavailable("the event log")
-        expires = self._loop.time() + self._limits.deadline_seconds
+        expires = self._loop.time() + self._limits.deadline_seconds + size * _SECONDS_A_BYTE
         waiting = _Waiting(command, size, expires, self._loop.create_future())
         self._queue.append(waiting)
         if self._woken is not None and not self._woken.done():
@@ -111,7 +117,9 @@ class Coalescer:
         pause = 0.0
         while batch:
             try:
-                record = await self._call([waiting.command for waiting in batch])
+                record = await self._call(
+                    [waiting.command for waiting in batch], sum(waiting.size for waiting in batch)
+                )
             except Exception as error:
                 sqlstate = getattr(error, "sqlstate", None) if isinstance(error, asyncpg.PostgresError) else None
                 if sqlstate is not None and not sqlstate.startswith(_LOST) and self._statement is not None:
@@ -128,9 +136,11 @@ class Coalescer:
                     waiting.outcome.set_result(outcome)
             return
 
-    async def _call(self, commands: Sequence[Append]) -> asyncpg.Record:
+    async def _call(self, commands: Sequence[Append], size: int) -> asyncpg.Record:
         statement = self._statement or await self._prepare()
-        record = await statement.fetchrow(*arguments(commands), timeout=self._limits.deadline_seconds)
+        record = await statement.fetchrow(
+            *arguments(commands), timeout=self._limits.deadline_seconds + size * _SECONDS_A_BYTE
+        )
         assert record is not None, "log.append answers exactly one row"
         return record
 

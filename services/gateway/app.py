@@ -30,6 +30,7 @@ from services.gateway.orders import Orders
 from services.gateway.route import Route
 from services.gateway.routes.approval import approval_routes
 from services.gateway.routes.callback import callback_routes
+from services.gateway.routes.editing import editing_routes
 from services.gateway.routes.endpoints import endpoint_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
@@ -45,6 +46,7 @@ from services.gateway.routes.reading import reading_routes
 from services.gateway.routes.setting_up import setting_up_routes
 from services.gateway.routes.system import Description, system_routes
 from services.gateway.routes.templates import template_routes
+from services.gateway.routes.versions import version_routes
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +126,8 @@ def routes_of(parts: Parts) -> list[Route]:
     desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
     routes = [
         *plan_orders(orders),
+        *editing_routes(orders),
+        *version_routes(ground.log),
         *file_routes(orders),
         *foresight_routes(orders),
         *approval_routes(orders, ground.log),

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read_bytes(request: web.Request, media: str) -> bytes:
+async def read_bytes(request: web.Request, media: str, largest: int = LARGEST_BODY_BYTES) -> bytes:
     """The whole body. Raises Refused: too large, or of another media type than this (an empty one has none)."""
     length = request.content_length
-    if length is not None and length > LARGEST_BODY_BYTES:
-        raise _too_large()
+    if length is not None and length > largest:
+        raise _too_large(largest)
+    reader = request if largest == LARGEST_BODY_BYTES else request.clone(client_max_size=largest)
     try:
-        body = await request.read()
+        body = await reader.read()
     except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
+        raise _too_large(largest) from None
     if body:
         _demand_media(request, media)
     return body
 
 
-def _too_large() -> Refused:
-    detail = f"The body is larger than {LARGEST_BODY_BYTES} bytes."
-    return Refused("body_too_large", detail, largest_bytes=LARGEST_BODY_BYTES)
+def _too_large(largest: int) -> Refused:
+    return Refused("body_too_large", f"The body is larger than {largest} bytes.", largest_bytes=largest)
 
 
 def _demand_media(request: web.Request, media: str) -> None:

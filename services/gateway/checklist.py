@@ -20,10 +20,12 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from contracts.refusals import Fault, Refused
 from contracts.values import Item, SubStep, TextSpec
 
-LARGEST_BYTES = 64 * 1024
-"""About what one event of the log can hold."""
+LARGEST_BYTES = 1024 * 1024
+MOST_LINES = 40_000
+"""What the parser takes a second or two for, at its worst."""
 
-MOST_BOXES = 2_000
+MOST_BOXES = 10_000
+"""As many items as a plan may have."""
 
 _INLINE = (
     4_000  # characters of a paragraph that are looked at for a name: 64 000 brackets take the parser three seconds
@@ -70,6 +72,9 @@ def parse_checklist(text: str, *, max_bytes: int = LARGEST_BYTES, max_boxes: int
     if len(text.encode("utf-8", "replace")) > max_bytes:
         raise Refused("body_too_large", f"A checklist may have {max_bytes} bytes at most.", limit_bytes=max_bytes)
     text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
+    if (lines := text.count("\n")) > MOST_LINES:
+        detail = f"A checklist may have {MOST_LINES} lines at most; this one has {lines}."
+        raise Refused("body_too_large", detail, limit_lines=MOST_LINES)
     markdown = MarkdownIt("commonmark", {"maxNesting": _NESTING}).use(front_matter_plugin)
     markdown.core.ruler.disable("inline")  # only names are parsed to the letter
     links: dict[str, object] = {}

@@ -34,8 +34,10 @@ def unmet_needs(plan: Plan, item: Item) -> tuple[str, ...]:
 def settled(plan: Plan, item_id: str) -> bool:
     """Whether nothing is left to do for the item."""
     status = plan.state_of(item_id).status
+    if status != "failed":  # looking for the item takes time, and a plan may have ten thousand
+        return status in _SETTLED
     item = plan.item(item_id)
-    return status in _SETTLED or (status == "failed" and item is not None and item.may_fail)
+    return item is not None and item.may_fail
 
 
 def _forward(plan: Plan) -> Iterator[NextStep]:

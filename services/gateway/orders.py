@@ -16,9 +16,13 @@ from contracts.refusals import Refused
 from infra.clock import Clock
 from infra.errors import Unavailable
 from infra.ids import random_id
+from infra.limits import MESSAGE_BYTES
 from infra.requests import decode_reply, encode_request, fingerprint_of
 from services.gateway.bodies import idempotency_key, if_match
 from services.gateway.route import Call
+
+_SECONDS_A_BYTE = 2 / 2**20
+"""A plan of ten thousand items takes a while to be checked and stored; asking again before that makes it slower."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -26,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 class Asks(Protocol):
     """The part of the bus that the gateway needs. Raises Unavailable."""
 
-    async def request(self, service: str, body: bytes) -> bytes: ...
+    async def request(self, service: str, body: bytes, *, timeout: float = ...) -> bytes: ...
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -71,11 +75,20 @@ class Orders:
             if_match=order.if_match,
             trace=call.trace.parent,
         )
+        body = encode_request(request)
+        if len(body) > MESSAGE_BYTES:
+            raise _too_large(len(body), MESSAGE_BYTES)
         try:
-            reply = await self._bus.request(service, encode_request(request))
-        except ValueError:
-            raise Refused("body_too_large", "The request is larger than one command may be.") from None
+            reply = await self._bus.request(service, body, timeout=1.0 + len(body) * _SECONDS_A_BYTE)
+        except ValueError:  # a bus of somebody else's, which carries less
+            raise _too_large(len(body), None) from None
         return _verdict(service, reply)
+
+
+def _too_large(size: int, largest: int | None) -> Refused:
+    limit = f"; at most {largest} are carried" if largest else ""
+    detail = f"The order would have {size} bytes on its way to the service{limit}."
+    return Refused("body_too_large", detail, largest_bytes=largest)
 
 
 def _verdict(service: str, body: bytes) -> Accepted:
@@ -96,16 +109,16 @@ def _verdict(service: str, body: bytes) -> Accepted:
 
 def done(accepted: Accepted, id_: str, *, created_at: str = "") -> web.Response:
     """The answer to an accepted command; with `created_at` a 201 that says where the new thing is."""
+    body = Done(id=id_, version=accepted.version, position=accepted.position)
+    return answered(accepted, body, created_at=created_at)
+
+
+def answered(accepted: Accepted, body: Any, *, created_at: str = "") -> web.Response:
+    """The answer to an accepted command whose body is another one than usual; `created_at` as of `done`."""
     headers = _headers(accepted)
     if created_at:
         headers["Location"] = created_at
-    body = _encode(Done(id=id_, version=accepted.version, position=accepted.position))
-    return web.Response(body=body, status=201 if created_at else 200, headers=headers)
-
-
-def answered(accepted: Accepted, body: Any) -> web.Response:
-    """The answer to an accepted command whose body is another one than usual."""
-    return web.Response(body=_encode(body), headers=_headers(accepted))
+    return web.Response(body=_encode(body), status=201 if created_at else 200, headers=headers)
 
 
 def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -189,4 +189,6 @@ def test_nothing_but_health_measurements_and_descriptions_is_open(routes: list[R
 
 def test_changing_a_plan_as_a_whole_insists_on_a_version_and_a_vote_does_not(routes: list[Route]) -> None:
     insisting = {route.name for route in routes if route.if_match == "required"}
-    assert insisting == {"edit_plan", "put_section", "seal_plan", "submit_plan", "reopen_plan", "cancel_plan"}
+    items = {"put_item", "change_item", "remove_item", "move_item", "reorder_items"}
+    moves = {"seal_plan", "submit_plan", "reopen_plan", "cancel_plan"}
+    assert insisting == {"edit_plan", "put_section", "restore_plan"} | items | moves

@@ -86,6 +86,8 @@ class Site:
         if body is not None:
             sent.setdefault("content-type", "application/json")
         data = body if body is None or isinstance(body, bytes | io.BytesIO) else msgspec.json.encode(body)
+        if isinstance(data, bytes) and len(data) > 1 << 20:
+            data = io.BytesIO(data)  # aiohttp warns of large bytes
         url = path if path.startswith("http") else self.url + path
         async with self.session.request(method, url, data=data, headers=sent) as response:
             text = await response.text()

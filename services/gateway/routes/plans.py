@@ -1,18 +1,21 @@
-"""Orders about a plan as a whole: create, copy, import, edit, seal, submit, start, reopen, cancel."""
+"""Orders about a plan as a whole: create, copy, import, seal, submit, start, reopen, cancel."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
 
 from contracts import commands as c
 from contracts import http as h
+from contracts import http_editing as he
 from contracts.plan_events import Source
 from contracts.refusals import Fault, Refused
-from contracts.values import Changes, Content
+from contracts.values import Content
 from infra.ids import derived_id
+from infra.limits import PLAN_BODY_BYTES
 from services.gateway.bodies import Body, Query, read_bytes
-from services.gateway.names import plan_of, section_of
-from services.gateway.orders import Orders, done, order_of
+from services.gateway.names import plan_of
+from services.gateway.orders import Orders, answered, done, order_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.order import Make, order_route
 
@@ -21,7 +24,7 @@ _PLAN = "/api/v1/plans/{plan}"
 
 def plan_orders(orders: Orders) -> list[Route]:
     """The routes that change a plan."""
-    return [*_making(orders), *_editing(orders), *_moving(orders)]
+    return [*_making(orders), *_moving(orders)]
 
 
 def _making(orders: Orders) -> list[Route]:
@@ -55,7 +58,7 @@ def _making(orders: Orders) -> list[Route]:
             body=h.CopyOf,
             body_optional=True,
             codes=("plan_not_found", "plan_exists"),
-            **created,
+            **(created | {"answer": he.Copied}),
         ),
     ]
 
@@ -70,7 +73,7 @@ class Making:
         self._import = Query(h.ImportQuery)
 
     async def create(self, call: Call) -> web.StreamResponse:
-        body = await read_bytes(call.request, "application/json")
+        body = await read_bytes(call.request, "application/json", PLAN_BODY_BYTES)
         order = order_of(call, body)
         new = self._new_plan.read(body)
         plan = derived_id(call.actor.id, order.key)
@@ -80,10 +83,10 @@ class Making:
     async def import_checklist(self, call: Call) -> web.StreamResponse:
         from services.gateway.checklist import parse_checklist  # its Markdown library weighs 3 MB
 
-        body = await read_bytes(call.request, "text/markdown")
+        body = await read_bytes(call.request, "text/markdown", PLAN_BODY_BYTES)
         order = order_of(call, body)
         query = self._import.read(call.request)
-        checklist = parse_checklist(markdown_of(body))
+        checklist = await asyncio.to_thread(parse_checklist, markdown_of(body))  # a long one takes a second
         content = Content(name=query.name or checklist.title[:200] or "Imported checklist", items=checklist.items)
         source = Source(kind="checklist", name=query.source or checklist.title[:200])
         plan = derived_id(call.actor.id, order.key)
@@ -96,11 +99,18 @@ class Making:
         order = order_of(call, body)
         plan = derived_id(call.actor.id, order.key)
         command = c.CopyPlan(plan=plan, origin=origin, name=self._copy.read(body).name)
-        return _created(await self._orders.send(call, order, command), plan)
+        accepted = await self._orders.send(call, order, command)
+        left = tuple(accepted.body.get("left_behind", ()))
+        body_ = he.Copied(id=plan, version=accepted.version, position=accepted.position, left_behind=left)
+        return answered(accepted, body_, created_at=_address(plan))
 
 
 def _created(accepted: c.Accepted, plan: str) -> web.Response:
-    return done(accepted, plan, created_at=f"/api/v1/plans/{plan}")
+    return done(accepted, plan, created_at=_address(plan))
+
+
+def _address(plan: str) -> str:
+    return f"/api/v1/plans/{plan}"
 
 
 def markdown_of(body: bytes) -> str:
@@ -114,57 +124,6 @@ def markdown_of(body: bytes) -> str:
         detail = "The checklist has the character U+0000 in it."
         raise Refused("invalid_body", detail, [Fault("", "must not contain the character U+0000")])
     return text
-
-
-def _editing(orders: Orders) -> list[Route]:
-    editing: dict[str, Any] = {
-        "if_match": "required",
-        "codes": ("plan_not_found", "not_planning", "not_found"),
-        "tag": "plans",
-    }
-    return [
-        order_route(
-            orders,
-            lambda call, body: c.EditPlan(plan=plan_of(call), changes=body),
-            method="PATCH",
-            path=_PLAN,
-            name="edit_plan",
-            summary="Change some sections; those that are absent stay as they are.",
-            body=Changes,
-            **editing,
-        ),
-        Route(
-            method="PUT",
-            path=f"{_PLAN}/sections/{{section}}",
-            handler=Sections(orders).put,
-            name="put_section",
-            summary="Replace one section. The body is the section's value, as in the plan's content.",
-            answer=h.Done,
-            body=Any,
-            writes=True,
-            **editing,
-        ),
-    ]
-
-
-class Sections:
-    """Replaces one section of a plan."""
-
-    def __init__(self, orders: Orders) -> None:
-        self._orders = orders
-        self._bodies: dict[str, Body[Any]] = {name: Body(kind) for name, kind in section_types().items()}
-
-    async def put(self, call: Call) -> web.StreamResponse:
-        plan, section = plan_of(call), section_of(call)
-        body = await read_bytes(call.request, "application/json")
-        order = order_of(call, body)
-        changes = Changes(**{section: self._bodies[section].read(body)})
-        return done(await self._orders.send(call, order, c.EditPlan(plan=plan, changes=changes)), plan)
-
-
-def section_types() -> dict[str, Any]:
-    """The type of each section's value, by its name."""
-    return dict(Content.__annotations__)
 
 
 def _moving(orders: Orders) -> list[Route]:

@@ -153,6 +153,11 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_read() -> None:
     assert refused("- [ ] x\n" * 100, max_bytes=799).code == "body_too_large"
 
 
+def test_a_text_of_too_many_lines_is_refused_before_it_is_parsed() -> None:
+    refusal = refused("- a\n" * 40_001)
+    assert (refusal.code, refusal.facts["limit_lines"]) == ("body_too_large", 40_000)
+
+
 def test_too_many_boxes_are_refused_with_their_number() -> None:
     refusal = refused("- [ ] x\n" * 11, max_boxes=10)
     assert [fault.detail for fault in refusal.faults] == ["11 check boxes; 10 are allowed"]
@@ -195,7 +200,7 @@ def test_a_long_box_is_cut_in_the_name_and_whole_in_the_content() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["- " * 32_000, "> " * 32_000, "- [ ] x\n" * 8_000, "[" * 64_000, "*" * 64_000, "<!--" * 16_000],
+    ["- " * 32_000, "> " * 32_000, "- [ ] x\n" * 10_001, "[" * 64_000, "*" * 64_000, "<!--" * 16_000],
     ids=["bullets", "quotes", "boxes", "brackets", "stars", "comments"],
 )
 def test_a_hostile_text_is_refused_for_what_it_is(text: str) -> None:
