@@ -15,6 +15,7 @@ from contracts.command import PlanId as PlanId
 from contracts.delivery import Format, Signing
 from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, ReorderItems, RestorePlan
 from contracts.freeze import Freeze
+from contracts.hook_commands import HOOKS, HookCommand, Proof
 from contracts.plan_events import Source
 from contracts.refusals import Fault
 from contracts.template import Template
@@ -202,13 +203,14 @@ class PutWorkflow(Command, frozen=True, tag="put_workflow"):
 
 
 class AnswerGate(Command, frozen=True, tag="answer_gate"):
-    """A callback, as the seed has it: `executing` is progress."""
+    """A callback, as the seed has it: `executing` is progress. `proof` where the asker brought a signature, no token."""
 
     plan: PlanId
     gate: GateName
     instance_code: Annotated[str, Meta(max_length=64)]
     result: Literal["success", "failed", "executing"]
     text: ShortText = ""
+    proof: Proof | None = None
 
 
 class RecheckGate(Command, frozen=True, tag="recheck_gate"):
@@ -240,33 +242,6 @@ class PutEndpoint(Command, frozen=True, tag="put_endpoint"):
     signing: Signing = "hmac"
     public_key: str = ""
     verify: bool = False
-
-
-class RotateEndpoint(Command, frozen=True, tag="rotate_endpoint"):
-    """A new signing secret; for `overlap_seconds` hooks are signed with the one before as well."""
-
-    endpoint: PlanId
-    secret_ref: str
-    overlap_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 86_400
-    public_key: str = ""
-
-
-class EnableEndpoint(Command, frozen=True, tag="enable_endpoint"):
-    """Switch it on. One that has to be verified and is not gets a new challenge. `reason` as a person says it."""
-
-    endpoint: PlanId
-    reason: ShortText = ""
-
-
-class DisableEndpoint(Command, frozen=True, tag="disable_endpoint"):
-    endpoint: PlanId
-    reason: ShortText = ""
-
-
-class SendTest(Command, frozen=True, tag="test_endpoint"):
-    """Send a test there: a delivery like any other."""
-
-    endpoint: PlanId
 
 
 class ResendDelivery(Command, frozen=True, tag="resend_delivery"):
@@ -311,11 +286,8 @@ AnyCommand = (
     | RecheckGate
     | OverrideGate
     | PutEndpoint
-    | RotateEndpoint
-    | EnableEndpoint
-    | DisableEndpoint
-    | SendTest
     | ResendDelivery
+    | HookCommand
 )
 
 SERVICES: dict[str, tuple[type[Command], ...]] = {
@@ -358,11 +330,8 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         RecheckGate,
         OverrideGate,
         PutEndpoint,
-        RotateEndpoint,
-        EnableEndpoint,
-        DisableEndpoint,
-        SendTest,
         ResendDelivery,
+        *HOOKS,
     ),
 }
 SERVICE_OF: dict[type[Command], str] = {kind: service for service, kinds in SERVICES.items() for kind in kinds}

@@ -171,8 +171,20 @@ class Emergency(msgspec.Struct, frozen=True):
         return not self.reviewed_by
 
 
+class SystemAnswer(msgspec.Struct, frozen=True):
+    """The newest answer of one system in a round."""
+
+    system: str
+    result: Literal["success", "failed", "executing"]
+    text: str
+    at: int
+
+
 class GateState(msgspec.Struct, frozen=True):
-    """The newest round of a gate. `due`: it must be opened; `passed` and `overridden` let the plan go on."""
+    """The newest round of a gate. `due`: it must be opened; `passed` and `overridden` let the plan go on.
+
+    `systems` are those that the round asks, `answers` what they have said so far.
+    """
 
     round: int = 0
     state: Literal["none", "due", "open", "passed", "failed", "expired", "overridden", "closed"] = "none"
@@ -181,6 +193,18 @@ class GateState(msgspec.Struct, frozen=True):
     opened_at: int = 0
     answered_at: int = 0
     text: str = ""
+    systems: tuple[str, ...] = ()
+    answers: tuple[SystemAnswer, ...] = ()
+
+    def answer_of(self, system: str) -> SystemAnswer | None:
+        """What this system has said in this round."""
+        return next((answer for answer in self.answers if answer.system == system), None)
+
+    @property
+    def waiting_for(self) -> tuple[str, ...]:
+        """The systems without a success in this round, in the order of the rule."""
+        passed = {answer.system for answer in self.answers if answer.result == "success"}
+        return tuple(system for system in self.systems if system not in passed)
 
     @property
     def passable(self) -> bool:

@@ -251,12 +251,16 @@ class FreezeOverridden(Event, frozen=True, gc=False):
 
 
 class GateOpened(Event, frozen=True, gc=False):
-    """A round of asking: hooks with this code go out, callbacks with this code are heard. `deadline` in Unix µs."""
+    """A round of asking: hooks with this code go out, callbacks with this code are heard. `deadline` in Unix µs.
+
+    `systems` are those that must all say success; none: whoever calls back first.
+    """
 
     gate: GateName
     round: int
     instance_code: str
     deadline: int
+    systems: tuple[str, ...] = ()
 
 
 class GateProgressed(Event, frozen=True, gc=False):

@@ -96,6 +96,7 @@ STATUS: dict[str, int] = {
     "instance_code_stale": 410,
     "instance_code_unknown": 409,
     "answer_contradicts": 409,
+    "system_not_asked": 409,
     "endpoint_not_found": 404,
     "endpoint_disabled": 409,
     "delivery_not_found": 404,

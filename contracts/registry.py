@@ -16,6 +16,7 @@ from contracts import (
     endpoint,
     executing_events,
     freeze,
+    gate_events,
     people,
     plan_events,
     run,
@@ -36,6 +37,7 @@ _MODULES = (
     endpoint,
     freeze,
     template,
+    gate_events,
 )
 
 EVENTS: Mapping[str, type[Event]] = {name: kind for module in _MODULES for name, kind in module.EVENTS.items()}

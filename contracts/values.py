@@ -143,10 +143,25 @@ class Approval(Value, frozen=True):
     reject_needs_comment: bool = False
 
 
+SystemRef = Annotated[
+    str,
+    Meta(
+        pattern=r"^(user|group|endpoint):[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$(?!\n)",
+        max_length=110,
+        description="user:NAME or group:NAME (told by the token), or endpoint:NAME (told by the signature)",
+    ),
+]
+
+
 class GateRule(Value, frozen=True):
-    """The plan waits at this gate for an answer by callback, `deadline_seconds` at most."""
+    """The plan waits at this gate for an answer by callback, `deadline_seconds` at most.
+
+    With `systems` each of them must say success, and is known by the token or the signature that its callback brings;
+    without, the first answer of anybody who may call back is the verdict.
+    """
 
     deadline_seconds: Seconds = 86_400
+    systems: Annotated[tuple[SystemRef, ...], Meta(max_length=20)] = ()
 
 
 class Gates(Value, frozen=True):

@@ -7,18 +7,30 @@ from msgspec.structs import replace
 from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply
+from contracts.gate_events import GateSystemAnswered
 from contracts.plan import (
     GATE_FAILED_STATUS,
     GATE_STATUS,
     GateState,
     Plan,
+    SystemAnswer,
 )
 from contracts.values import GateName
 
 
 def _gate_opened(plan: Plan, event: e.GateOpened, fact: Fact) -> None:
-    plan.gates[event.gate] = GateState(event.round, "open", event.instance_code, event.deadline, fact.at)
+    plan.gates[event.gate] = GateState(
+        event.round, "open", event.instance_code, event.deadline, fact.at, systems=event.systems
+    )
     plan.status = GATE_STATUS[event.gate]
+
+
+def _system_answered(plan: Plan, event: GateSystemAnswered, fact: Fact) -> None:
+    state = plan.gates[event.gate]
+    answer = SystemAnswer(event.system, event.result, event.text, fact.at)
+    others = tuple(one for one in state.answers if one.system != event.system)
+    text = f"{event.system}: {event.text}" if event.text else state.text
+    plan.gates[event.gate] = replace(state, answers=(*others, answer), text=text)
 
 
 def _gate_progressed(plan: Plan, event: e.GateProgressed, fact: Fact) -> None:
@@ -56,6 +68,7 @@ APPLY: dict[str, Apply] = {
     "gate.progressed.v1": _gate_progressed,
     "gate.passed.v1": _gate_passed,
     "gate.failed.v1": _gate_failed,
+    "gate.system_answered.v1": _system_answered,
     "gate.expired.v1": _gate_expired,
     "gate.overridden.v1": _gate_overridden,
 }

@@ -65,6 +65,7 @@ VERBS: Mapping[str, str] = {
     "gate.opened.v1": "open gate",
     "gate.progressed.v1": "report progress",
     "gate.passed.v1": "pass gate",
+    "gate.system_answered.v1": "answer for a system",
     "gate.failed.v1": "fail gate",
     "gate.expired.v1": "expire gate",
     "gate.overridden.v1": "override gate",

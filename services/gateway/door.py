@@ -25,6 +25,8 @@ from services.gateway.trace import Trace
 log = structlog.get_logger(__name__)
 
 NOBODY = Actor(id="")
+SIGNATURE = "webhook-signature"
+"""The header of a request that is signed instead of bringing a token."""
 _CHANNELS = frozenset({"cli"})
 _TRACE = web.RequestKey("trace", Trace)
 _ACTOR = web.RequestKey("actor", str)
@@ -81,7 +83,9 @@ class Door:
 
     async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         actor = NOBODY
-        if route.access != "open":
+        if route.access == "signed" and "Authorization" not in request.headers and SIGNATURE in request.headers:
+            actor = replace(NOBODY, channel=route.channel)
+        elif route.access != "open":
             actor = await self._actor(route, request.headers)
             request[_ACTOR] = actor.id
             if route.access == "administrator" and not actor.administrator:

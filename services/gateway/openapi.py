@@ -26,6 +26,16 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Where to go on: the id of the last event that you have.",
         {"type": "string", "pattern": "^[0-9]+$"},
     ),
+    "webhook-id": ("Of a signed request: the id of the hook that is answered, or of your own.", {"type": "string"}),
+    "webhook-timestamp": ("Of a signed request: when it was signed, in Unix seconds.", {"type": "string"}),
+    "webhook-signature": (
+        "Instead of a token: Standard Webhooks 1.0.0 with the secret of an endpoint (v1).",
+        {"type": "string"},
+    ),
+    "Gonogo-Endpoint": (
+        "Of a signed request: the name of the endpoint whose secret signs; else the one that the hook went to.",
+        {"type": "string"},
+    ),
     "Gonogo-Channel": ("By which channel you act, for the record.", {"enum": ["cli"]}),
 }
 _ANSWER_HEADERS = {
@@ -52,7 +62,10 @@ def document(routes: Sequence[Route]) -> bytes:
             "paths": paths,
             "components": {
                 "schemas": components,
-                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                    "signature": {"type": "apiKey", "in": "header", "name": "webhook-signature"},
+                },
             },
             "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         }
@@ -76,7 +89,7 @@ def _operation(route: Route, schemas: dict[Any, dict[str, Any]]) -> dict[str, An
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.tag],
-        "security": [] if route.access == "open" else [{"bearer": []}],
+        "security": _security(route),
         "parameters": [*_parts(route), *_query(route), *_headers(route)],
         "responses": _responses(route, schemas),
     }
@@ -89,6 +102,12 @@ def _operation(route: Route, schemas: dict[Any, dict[str, Any]]) -> dict[str, An
             "content": {route.media: {"schema": schema}},
         }
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.access == "open":
+        return []
+    return [{"bearer": []}, {"signature": []}] if route.access == "signed" else [{"bearer": []}]
 
 
 def _parts(route: Route) -> list[dict[str, Any]]:

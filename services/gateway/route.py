@@ -31,7 +31,8 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
-Access = Literal["open", "user", "administrator"]
+Access = Literal["open", "user", "signed", "administrator"]
+"""`signed`: a user, or somebody without a token who signed the request; whose signature it is, the service finds out."""
 
 READING = ("unauthenticated", "unavailable")
 WRITING = (*READING, "forbidden", "idempotency_key_reused", "version_conflict", "invalid_parameter")

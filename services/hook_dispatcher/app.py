@@ -5,18 +5,15 @@ from contextlib import asynccontextmanager
 
 from contracts.commands import (
     AnswerGate,
-    DisableEndpoint,
-    EnableEndpoint,
     OverrideGate,
     PutEndpoint,
     RecheckGate,
     ResendDelivery,
-    RotateEndpoint,
-    SendTest,
 )
 from contracts.endpoint_state import fold_endpoint
 from contracts.envelope import Fact
 from contracts.evolve import fold
+from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest
 from infra.addresses import reach_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -28,6 +25,7 @@ from infra.timers import TimerLoop
 from services.hook_dispatcher.adapters import Sender
 from services.hook_dispatcher.config import Settings
 from services.hook_dispatcher.handlers.breakers import Breakers
+from services.hook_dispatcher.handlers.callbacks import Proofs
 from services.hook_dispatcher.handlers.commands import Commands
 from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.endpoints import Endpoints
@@ -66,7 +64,8 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
 def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
     log, clock = ground.log, ground.clock
     plans, deliveries, endpoints = Desk(log, fold), Desk(log, fold_delivery), Desk(log, fold_endpoint)
-    commands = Commands(log, plans, deliveries)
+    keys = Keys(key_store, clock)
+    commands = Commands(log, plans, deliveries, Proofs(deliveries, endpoints, keys))
     of_endpoints = Endpoints(endpoints, clock, ground.wake.set)
     breakers = Breakers(
         failures=settings.hook_breaker_failures,
@@ -76,7 +75,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
     courier = Courier(
         log,
         (deliveries, endpoints),
-        Keys(key_store, clock),
+        keys,
         sender,
         clock,
         change_endpoint=of_endpoints.change,

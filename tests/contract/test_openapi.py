@@ -50,7 +50,10 @@ OPERATION = closed(
     summary=TEXT,
     description=TEXT,
     tags={"type": "array", "items": TEXT, "minItems": 1},
-    security={"type": "array", "items": closed(["bearer"], bearer={"type": "array", "maxItems": 0})},
+    security={
+        "type": "array",
+        "items": closed([], bearer={"type": "array", "maxItems": 0}, signature={"type": "array", "maxItems": 0}),
+    },
     parameters={"type": "array", "items": PARAMETER, "uniqueItems": True},
     requestBody=closed(["content", "required"], content=CONTENT, required={"type": "boolean"}),
     responses={
@@ -85,7 +88,9 @@ DOCUMENT = closed(
             "additionalProperties": SCHEMA,
         },
         securitySchemes=closed(
-            ["bearer"], bearer=closed(["type", "scheme"], type={"const": "http"}, scheme={"const": "bearer"})
+            ["bearer", "signature"],
+            bearer=closed(["type", "scheme"], type={"const": "http"}, scheme={"const": "bearer"}),
+            signature=closed(["type", "in", "name"], type={"const": "apiKey"}, **{"in": TEXT}, name=TEXT),
         ),
     ),
     tags={"type": "array", "items": closed(["name"], name=TEXT), "uniqueItems": True},

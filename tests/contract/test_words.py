@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts import approval_events, edit_events, executing_events, plan_events, registry
+from contracts import approval_events, edit_events, executing_events, gate_events, plan_events, registry
 from contracts.commands import SERVICE_OF, AnyCommand
 from contracts.evolve import APPLY
 from contracts.public import PRIVATE, public_form
@@ -37,7 +37,13 @@ def test_an_event_from_a_newer_release_keeps_its_unknown_fields_out() -> None:
 
 
 def test_every_plan_event_has_a_place_in_the_fold() -> None:
-    of_plans = {**plan_events.EVENTS, **edit_events.EVENTS, **approval_events.EVENTS, **executing_events.EVENTS}
+    of_plans = {
+        **plan_events.EVENTS,
+        **edit_events.EVENTS,
+        **approval_events.EVENTS,
+        **executing_events.EVENTS,
+        **gate_events.EVENTS,
+    }
     assert set(APPLY) == set(of_plans) - {"plan.created.v1"}
 
 

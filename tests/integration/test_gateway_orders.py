@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 
 from contracts.commands import AnswerGate, CompleteItem, PutEndpoint
+from contracts.hook_commands import Proof
 from tests.support.servers import Nats, Postgres
 from tests.support.site import ITEMS, Site, accept, open_log, open_site, refuse, stub
 
@@ -316,7 +318,31 @@ async def test_a_refused_callback_keeps_its_status(site: Site, code: str, status
         answer = await site("POST", "/api/callback/release_plan", body)
     assert (answer.status, answer.body["code"], answer.body["gate"]) == (status, code, "start_execute")
     wrong = await site("POST", "/api/callback/release_plan", {**body, "result": "maybe", "release_plan_id": None})
-    assert (wrong.status, sorted(wrong.paths)) == (422, ["/release_plan_id", "/result"])
+    assert (wrong.status, sorted(wrong.paths)) == (400, ["/release_plan_id", "/result"])
+
+
+async def test_a_callback_without_a_token_is_handed_on_with_its_signature_for_the_service_to_check(site: Site) -> None:
+    body = {
+        "hook_event": "start_execute",
+        "release_plan_id": "a" * 24,
+        "instance_code": "b" * 16,
+        "result": "success",
+    }
+    signed = {"webhook-id": "c" * 24, "webhook-timestamp": "1790000000", "webhook-signature": "v1,AAAA"}
+    async with stub(site.apps, "hook_dispatcher", accept) as came:
+        answer = await site("POST", "/api/callback/release_plan", body, as_="", **signed)
+        with_both = await site("POST", "/api/callback/release_plan", body, **signed)
+    assert (answer.status, with_both.status) == (200, 200)
+    first, second = (request.command for request in came)
+    assert isinstance(first, AnswerGate)
+    assert isinstance(second, AnswerGate)
+    assert (came[0].actor.id, came[1].actor.id) == ("", "user:olivia")
+    assert first.proof == Proof(
+        webhook_id="c" * 24, timestamp="1790000000", signature="v1,AAAA", body=msgspec.json.encode(body)
+    )
+    assert second.proof is None
+    elsewhere = await site("POST", "/api/v1/plans", {}, as_="", **signed)
+    assert elsewhere.status == 401
 
 
 async def test_only_administrators_set_up_people_and_endpoints(site: Site) -> None:

@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from msgspec.structs import replace
 
-from contracts.commands import AnswerGate, PutEndpoint, RecheckGate
-from contracts.delivery import CallbackRefused
+from contracts.commands import Actor, AnswerGate, PutEndpoint, RecheckGate
+from contracts.delivery import CallbackRefused, CallbackRepeated
+from contracts.hook_commands import Proof
 from contracts.plan_events import GateFailed, GateOpened, GatePassed, PlanReopened
 from contracts.seal import seal_of
 from contracts.values import GateRule, Gates
 from infra.ids import derived_id
+from infra.signing import SigningKey
 from tests.support.builders import ADA, MALLORY, OLIVIA
-from tests.support.hooked import Hooked, PlanStory, open_hooked
+from tests.support.hooked import SECRET, Hooked, PlanStory, open_hooked
 from tests.support.receiver import Receiver
 from tests.support.servers import Nats, Postgres
 
@@ -110,3 +113,56 @@ async def test_who_may_not_put_an_endpoint_puts_none(house: Hooked) -> None:
     wrong = PutEndpoint(endpoint=endpoint, url="http://a:b@e.org/", secret_ref="")
     assert (await house.apps.refused(wrong, ADA, at=house.clock.now())).code == "invalid_endpoint"
     assert await house.facts(f"endpoint-{endpoint}") == []
+
+
+def signed(house: Hooked, command: AnswerGate, webhook_id: str, *, secret: str = SECRET, late: int = 0) -> AnswerGate:
+    """The command as the gateway sends it for a callback without a token."""
+    body, at = b'{"any":"bytes"}', house.clock.now() // 1_000_000 - late
+    signature = SigningKey.of(secret).sign(webhook_id, at, body)
+    proof = Proof(webhook_id=webhook_id, timestamp=str(at), signature=f"v1,AAAA {signature}", body=body)
+    return replace(command, proof=proof)
+
+
+async def test_the_secret_of_the_endpoint_that_got_the_hook_proves_who_answers(house: Hooked) -> None:
+    async with Receiver() as receiver:
+        await house.endpoint("board", receiver.url)
+        plan = await house.plan(gates=Gates(finish_planning=GateRule(systems=("endpoint:board",))))
+        code = (await plan.event(GateOpened)).instance_code
+        (row,) = await house.delivered()
+    nobody, command, now = Actor(""), answer(plan, code), house.clock.now
+    forged = [
+        signed(house, command, row["id"], secret="whsec_AAAA"),
+        signed(house, command, row["id"], late=301),
+        signed(house, command, "f" * 24),
+        signed(house, command, "../x"),
+        command,
+    ]
+    refused = [(await house.apps.refused(one, nobody, at=now())).code for one in forged]
+    assert refused == ["unauthenticated"] * 5
+    assert (await house.apps.refused(command, OLIVIA, at=now())).code == "system_not_asked"
+    await house.apps.accepted(signed(house, command, row["id"]), nobody, at=now())
+    passed = (await house.facts(plan.stream))[-1]
+    assert (passed.type, passed.actor) == ("gate.passed.v1", "endpoint:board")
+
+
+async def test_an_endpoint_answers_only_for_plans_in_its_scope(house: Hooked) -> None:
+    await house.endpoint("api", "http://127.0.0.1:9/", project="api")
+    plan = await house.plan(gates=GATES)
+    code = (await plan.event(GateOpened)).instance_code
+    command = signed(house, answer(plan, code), "any-id")
+    assert command.proof is not None
+    command = replace(command, proof=replace(command.proof, endpoint="api"))
+    assert (await house.apps.refused(command, Actor(""), at=house.clock.now())).code == "system_not_asked"
+    assert [
+        event.code for event in await house.events(f"callback-{plan.id}") if isinstance(event, CallbackRefused)
+    ] == ["system_not_asked"]
+
+
+async def test_a_repeated_verdict_is_in_the_record_once(house: Hooked) -> None:
+    plan = await house.plan(gates=GATES)
+    code = (await plan.event(GateOpened)).instance_code
+    for result in ("success", "success", "success", "executing"):
+        await house.apps.accepted(answer(plan, code, result), OLIVIA, at=house.clock.now())
+    assert await house.events(f"callback-{plan.id}") == [
+        CallbackRepeated(gate="finish_planning", instance_code=code, result="success")
+    ]

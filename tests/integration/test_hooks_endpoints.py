@@ -10,7 +10,7 @@ import pytest_asyncio
 from standardwebhooks import Webhook
 
 from contracts.cloud_event import CloudEvent
-from contracts.commands import EnableEndpoint, RotateEndpoint, SendTest
+from contracts.hook_commands import EnableEndpoint, RotateEndpoint, SendTest
 from contracts.plan_events import GateOpened
 from contracts.values import GateRule, Gates
 from infra.config import Secret

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from contracts import commands as c
+from contracts import hook_commands as o
 from contracts import http as h
 from contracts.delivery import Signing
 from contracts.endpoint_state import Endpoint, fold_endpoint
@@ -109,19 +110,19 @@ def _switching(endpoints: "Endpoints") -> list[Route]:
         route(
             "test",
             "Send a test there: a real delivery, of a test event.",
-            lambda endpoint, _: c.SendTest(endpoint=endpoint),
+            lambda endpoint, _: o.SendTest(endpoint=endpoint),
             "endpoint_disabled",
         ),
         route(
             "enable",
             "Switch it on. One that must be verified and is not gets a new challenge.",
-            lambda endpoint, body: c.EnableEndpoint(endpoint=endpoint, reason=body.reason),
+            lambda endpoint, body: o.EnableEndpoint(endpoint=endpoint, reason=body.reason),
             body=h.Reason,
         ),
         route(
             "disable",
             "Switch it off. What is on its way to it ends as dead deliveries, which can be resent.",
-            lambda endpoint, body: c.DisableEndpoint(endpoint=endpoint, reason=body.reason),
+            lambda endpoint, body: o.DisableEndpoint(endpoint=endpoint, reason=body.reason),
             body=h.Reason,
         ),
     ]
@@ -178,7 +179,7 @@ class Endpoints:
         given = self._rotation.read(body)
         before = await self._existing(name)
         secret_ref, public_key = await self._kept(call, name, given.secret, before.signing, order)
-        command = c.RotateEndpoint(
+        command = o.RotateEndpoint(
             endpoint=before.id,
             secret_ref=secret_ref,
             overlap_seconds=given.overlap_seconds,

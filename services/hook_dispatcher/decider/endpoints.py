@@ -6,7 +6,7 @@ be verified gets a challenge as soon as it is put, switched on, or moved to anot
 
 import re
 
-from contracts.commands import Actor, DisableEndpoint, EnableEndpoint, PutEndpoint, RotateEndpoint
+from contracts.commands import Actor, PutEndpoint
 from contracts.delivery import EndpointPut
 from contracts.endpoint import (
     EndpointChallenged,
@@ -18,6 +18,7 @@ from contracts.endpoint import (
 from contracts.endpoint_state import Endpoint
 from contracts.evolve import APPLY
 from contracts.hook_address import address_faults
+from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint
 from contracts.hook_patterns import is_pattern, matches
 from contracts.plan_events import Event
 from contracts.refusals import Fault, Refused

@@ -1,13 +1,15 @@
 """The rules of gates: when one opens, which answer counts, what ends the waiting.
 
-An answer is matched by plan, event and code. The same answer again changes nothing; another one for the same round, or
-one for a round that is over, is refused with the reason. Every waiting has a deadline, and three ways out besides the
+An answer is matched by plan, event and code, and where the round asks several systems by who gives it: all of them must
+say success, and one failure ends the round. The same answer again changes nothing; another one for the same round, or one
+for a round that is over, is refused with the reason. Every waiting has a deadline, and three ways out besides the
 answer: recheck, override, reopen.
 """
 
 from collections.abc import Mapping
 
 from contracts.commands import Actor, AnswerGate, OverrideGate, RecheckGate
+from contracts.gate_events import GateSystemAnswered
 from contracts.plan import GateState, Plan
 from contracts.plan_events import (
     Event,
@@ -22,24 +24,31 @@ from contracts.refusals import Fault, Refused
 from contracts.rights import demand_mover
 from contracts.values import GATES, GateName, GateRule
 
-CALLBACK_REFUSALS = frozenset({"gate_not_open", "instance_code_stale", "instance_code_unknown", "answer_contradicts"})
+CALLBACK_REFUSALS = frozenset(
+    {"gate_not_open", "instance_code_stale", "instance_code_unknown", "answer_contradicts", "system_not_asked"}
+)
 """Refusals of a callback that are kept in the record."""
 
 _SECOND = 1_000_000
 
 
-def answer(plan: Plan | None, command: AnswerGate, at: int, earlier: Mapping[str, GateName]) -> tuple[Event, ...]:
+def answer(
+    plan: Plan | None, command: AnswerGate, at: int, earlier: Mapping[str, GateName], actor: Actor
+) -> tuple[Event, ...]:
     """What a callback does. `earlier` has all codes ever given out for this plan, with their gates."""
     if plan is None:
         raise Refused("plan_not_found", f"There is no plan {command.plan}.")
     gate, state = command.gate, plan.gates[command.gate]
     if state.instance_code != command.instance_code or state.state == "due":
         raise _foreign_code(plan, command, earlier)
+    system = _system(command, state, actor)
     match state.state:
         case "open" if at < state.deadline:
-            return _answered(command, state)
-        case "passed" | "failed":
-            return _answered_before(command, state)
+            return _one_answered(command, state, system) if system else _answered(command, state)
+        case "passed" | "failed" if not system:
+            return _answered_before(command, state, state.state)
+        case "passed" | "failed" if (own := state.answer_of(system)) and own.result != "executing":
+            return _answered_before(command, state, "passed" if own.result == "success" else own.result)
         case _:
             why = "its deadline has passed" if state.state == "open" else f"it is {state.state}"
             detail = f"The gate {gate} takes no answer any more: {why}."
@@ -59,14 +68,45 @@ def _answered(command: AnswerGate, state: GateState) -> tuple[Event, ...]:
             return (GateProgressed(gate=command.gate, round=state.round, text=command.text),)
 
 
-def _answered_before(command: AnswerGate, state: GateState) -> tuple[Event, ...]:
-    """Progress that comes late is no contradiction; the other verdict is."""
-    if command.result == "executing" or (command.result == "success") == (state.state == "passed"):
+def _system(command: AnswerGate, state: GateState, actor: Actor) -> str:
+    """The system that the asker speaks for, where the round asks several; "" where it asks anybody. Raises Refused.
+
+    Who belongs to several of them, by groups, speaks for the first that has not passed.
+    """
+    if not state.systems:
+        return ""
+    own = [system for system in state.systems if actor.among((system,))]
+    if not own:
+        detail = f"The gate {command.gate} asks {', '.join(state.systems)}; {actor.id} is none of them."
+        raise Refused("system_not_asked", detail, gate=command.gate, systems=list(state.systems))
+    return next((system for system in own if system in state.waiting_for), own[0])
+
+
+def _one_answered(command: AnswerGate, state: GateState, system: str) -> tuple[Event, ...]:
+    own = state.answer_of(system)
+    if own is not None and own.result == "success":
+        return _answered_before(command, state, "passed")
+    if own is not None and own.result == command.result and own.text == command.text:
         return ()
-    detail = (
-        f"Round {state.round} of the gate {command.gate} was answered before: {state.state}. The first answer holds."
+    said = GateSystemAnswered(
+        gate=command.gate, round=state.round, system=system, result=command.result, text=command.text
     )
-    raise Refused("answer_contradicts", detail, gate=command.gate, state=state.state, round=state.round)
+    match command.result:
+        case "success" if state.waiting_for == (system,):
+            return (said, GatePassed(gate=command.gate, round=state.round, text=command.text))
+        case "failed":
+            reason = f"{system}: {command.text or 'no reason given'}"
+            return (said, GateFailed(gate=command.gate, round=state.round, reason=reason))
+        case _:
+            return (said,)
+
+
+def _answered_before(command: AnswerGate, state: GateState, before: str) -> tuple[Event, ...]:
+    """Progress that comes late is no contradiction; the other verdict is."""
+    if command.result == "executing" or (command.result == "success") == (before == "passed"):
+        return ()
+    detail = f"Round {state.round} of the gate {command.gate} was answered before: {before}. The first answer holds."
+    raise Refused("answer_contradicts", detail, gate=command.gate, state=before, round=state.round)
 
 
 def _foreign_code(plan: Plan, command: AnswerGate, earlier: Mapping[str, GateName]) -> Refused:
@@ -152,4 +192,4 @@ def expire(plan: Plan | None, at: int) -> tuple[Event, ...]:
 
 def _opened(gate: GateName, state: GateState, rule: GateRule, at: int, code: str) -> GateOpened:
     deadline = at + rule.deadline_seconds * _SECOND
-    return GateOpened(gate=gate, round=state.round + 1, instance_code=code, deadline=deadline)
+    return GateOpened(gate=gate, round=state.round + 1, instance_code=code, deadline=deadline, systems=rule.systems)

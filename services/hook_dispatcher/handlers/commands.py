@@ -3,30 +3,28 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from contracts.commands import (
     Accepted,
+    Actor,
     AnswerGate,
     OverrideGate,
     RecheckGate,
     Request,
     ResendDelivery,
 )
-from contracts.delivery import CallbackRefused
 from contracts.envelope import Fact
 from contracts.plan import Plan
 from contracts.plan_events import Event, GateOpened
 from contracts.refusals import Refused
-from contracts.registry import DECODERS, encode
+from contracts.registry import DECODERS
 from contracts.values import GateName
 from infra.commands import Desk
-from infra.errors import Unavailable
-from infra.eventlog import Append, Conflict, Draft, EventLog
-from infra.postgres import load_sql
-from infra.requests import fingerprint_of
+from infra.eventlog import EventLog
 from services.hook_dispatcher.decider import deliveries, gates
+from services.hook_dispatcher.handlers.callbacks import Callbacks, Proofs
 from services.hook_dispatcher.views.delivery import Delivery
-
-_TRIES = 8
 
 
 def fresh_code() -> str:
@@ -37,30 +35,42 @@ def fresh_code() -> str:
 class Commands:
     """Answers the commands of the hook dispatcher."""
 
-    def __init__(self, log: EventLog, plans: Desk[Plan], deliveries: Desk[Delivery]) -> None:
+    def __init__(self, log: EventLog, plans: Desk[Plan], deliveries: Desk[Delivery], proofs: Proofs) -> None:
         self._log = log
         self._plans = plans
         self._deliveries = deliveries
-        self._version = load_sql("services.hook_dispatcher", "stream_version")
+        self._proofs = proofs
+        self._callbacks = Callbacks(log)
 
     async def answer_gate(self, request: Request) -> Accepted:
-        """AnswerGate, the callback. A refused one is kept in the record as well."""
+        """AnswerGate, the callback. A refused or repeated one is kept in the record as well."""
         command = request.command
         assert isinstance(command, AnswerGate)
-        stream = f"plan-{command.plan}"
+        endpoint = await self._proofs.endpoint(command.proof, command.plan, request.at) if command.proof else None
+        if endpoint is not None:
+            request = replace(request, actor=Actor(f"endpoint:{endpoint.name}", channel=request.actor.channel))
+        elif not request.actor.id:
+            raise Refused("unauthenticated", "Say who you are, by a token or by an endpoint's signature.")
+        stream, decided_on = f"plan-{command.plan}", Decided()
 
         async def decided(plan: Plan | None) -> Sequence[Event]:
+            if plan is not None and endpoint is not None and not endpoint.covers(plan.id, plan.project):
+                raise Refused("system_not_asked", f"This plan is not in the scope of {request.actor.id}.")
             known: Mapping[str, GateName] = {}
             if plan is not None and plan.gates[command.gate].instance_code != command.instance_code:
                 known = codes_given(await self._log.read_stream(stream))
-            return gates.answer(plan, command, request.at, known)
+            decided_on.events = gates.answer(plan, command, request.at, known, request.actor)
+            return decided_on.events
 
         try:
-            return await self._plans.execute(request, stream, decided, body={"id": command.plan})
+            accepted = await self._plans.execute(request, stream, decided, body={"id": command.plan})
         except Refused as refused:
             if refused.code in gates.CALLBACK_REFUSALS:
-                await self._keep_refused(request, command, refused.code)
+                await self._callbacks.refused(request, command, refused.code)
             raise
+        if decided_on.events == () and not accepted.repeated and command.result != "executing":
+            await self._callbacks.repeated(request, command)
+        return accepted
 
     async def recheck_gate(self, request: Request) -> Accepted:
         """RecheckGate: a new round with a new code."""
@@ -96,30 +106,11 @@ class Commands:
 
         return await self._plans.execute(request, f"plan-{plan}", decided, body={"id": plan})
 
-    async def _keep_refused(self, request: Request, command: AnswerGate, code: str) -> None:
-        """In a stream of its own, so that the plan's version does not move. The same request is kept once."""
-        event = CallbackRefused(
-            gate=command.gate, instance_code=command.instance_code, result=command.result, code=code
-        )
-        stream = f"callback-{command.plan}"
-        for _ in range(_TRIES):
-            outcome = await self._log.append(
-                Append(
-                    stream=stream,
-                    expected=await self._log.pool.fetchval(self._version, stream),
-                    principal=request.actor.id,
-                    key=f"{request.key}/refused",
-                    fingerprint=fingerprint_of(stream, request.key),
-                    events=(Draft(*encode(event)),),
-                    at=request.at,
-                    actor=request.actor.id,
-                    channel=request.actor.channel,
-                    trace=request.trace,
-                )
-            )
-            if not isinstance(outcome, Conflict):
-                return
-        raise Unavailable(f"stream {stream}", retry_after_seconds=0.2)
+
+class Decided:
+    """What was decided last, for whoever has to know it afterwards."""
+
+    events: Sequence[Event] | None = None
 
 
 def codes_given(facts: Sequence[Fact]) -> dict[str, GateName]:

@@ -3,16 +3,9 @@
 import secrets
 from collections.abc import Callable, Sequence
 
-from contracts.commands import (
-    Accepted,
-    DisableEndpoint,
-    EnableEndpoint,
-    PutEndpoint,
-    Request,
-    RotateEndpoint,
-    SendTest,
-)
+from contracts.commands import Accepted, PutEndpoint, Request
 from contracts.endpoint_state import Endpoint
+from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest
 from contracts.plan_events import Event
 from infra.clock import Clock
 from infra.commands import Desk

@@ -7,11 +7,12 @@ import pytest
 
 from contracts import plan_events as e
 from contracts.commands import Actor, AnswerGate, OverrideGate, RecheckGate
+from contracts.gate_events import GateSystemAnswered
 from contracts.plan import Plan
 from contracts.seal import seal_of
 from contracts.values import GateName, GateRule, Gates
 from services.hook_dispatcher.decider import gates
-from tests.support.builders import ADA, MALLORY, NOON, OLIVIA, PLAN, content, created, plan_after, then
+from tests.support.builders import ADA, ANA, MALLORY, NOON, OLIVIA, PLAN, content, created, plan_after, then
 from tests.support.spec import given
 
 GATE: GateName = "finish_planning"
@@ -40,10 +41,10 @@ Result = Literal["success", "failed", "executing"]
 
 
 def answering(
-    result: Result, text: str = "", code: str = CODE, at: int = NOON, gate: GateName = GATE
+    result: Result, text: str = "", code: str = CODE, at: int = NOON, gate: GateName = GATE, by: Actor = OLIVIA
 ) -> Callable[[Plan], Any]:
     command = AnswerGate(plan=PLAN, gate=gate, instance_code=code, result=result, text=text)
-    return lambda plan: gates.answer(plan, command, at, CODES)
+    return lambda plan: gates.answer(plan, command, at, CODES, by)
 
 
 def test_success_lets_the_plan_go_on() -> None:
@@ -118,7 +119,7 @@ def test_an_answer_at_the_deadline_comes_too_late_even_before_the_expiry_is_reco
 
 def test_an_answer_for_no_plan_is_refused() -> None:
     command = AnswerGate(plan=PLAN, gate=GATE, instance_code=CODE, result="success")
-    given(None).when(lambda plan: gates.answer(plan, command, NOON, {})).refused("plan_not_found")
+    given(None).when(lambda plan: gates.answer(plan, command, NOON, {}, OLIVIA)).refused("plan_not_found")
 
 
 # Opening and expiring
@@ -179,3 +180,65 @@ def test_who_does_not_own_the_plan_moves_no_gate() -> None:
     refusal = given(opened(FAILED)).when(rechecking(MALLORY)).refused("forbidden")
     assert "user:olivia" in refusal.detail
     given(opened(FAILED)).when(overriding(actor=MALLORY)).refused("forbidden")
+
+
+# Several systems on one gate
+
+QA, BOARD = Actor("user:qa"), Actor("endpoint:board")
+SEVERAL = Gates(finish_planning=GateRule(deadline_seconds=60, systems=("user:qa", "endpoint:board", "group:sre")))
+ASKED = e.GateOpened(
+    gate=GATE, round=1, instance_code=CODE, deadline=DEADLINE, systems=("user:qa", "endpoint:board", "group:sre")
+)
+
+
+def asked(*more: e.Event) -> Plan:
+    return then(due(gates=SEVERAL), [ASKED, *more])
+
+
+def said(system: str, result: Result, text: str = "") -> GateSystemAnswered:
+    return GateSystemAnswered(gate=GATE, round=1, system=system, result=result, text=text)
+
+
+def test_the_round_asks_the_systems_of_the_rule() -> None:
+    given(due(gates=SEVERAL)).when(lambda plan: gates.open_due(plan, NOON, CODE)).then(ASKED)
+
+
+def test_the_gate_passes_with_the_last_of_its_systems() -> None:
+    given(asked()).when(answering("success", by=QA)).then(said("user:qa", "success"))
+    two = asked(said("user:qa", "success"), said("endpoint:board", "success"))
+    assert (two.gates[GATE].state, two.gates[GATE].waiting_for) == ("open", ("group:sre",))
+    given(two).when(answering("success", "all well", by=ANA)).then(
+        said("group:sre", "success", "all well"), e.GatePassed(gate=GATE, round=1, text="all well")
+    )
+
+
+def test_one_failure_fails_the_gate_and_names_the_system() -> None:
+    given(asked(said("user:qa", "success"))).when(answering("failed", "red", by=BOARD)).then(
+        said("endpoint:board", "failed", "red"), e.GateFailed(gate=GATE, round=1, reason="endpoint:board: red")
+    )
+
+
+def test_who_is_not_asked_does_not_answer() -> None:
+    given(asked()).when(answering("success", by=MALLORY)).refused("system_not_asked")
+    given(asked()).when(answering("success", by=ADA)).refused("system_not_asked")
+
+
+def test_each_system_repeats_and_contradicts_itself_alone() -> None:
+    plan = asked(said("user:qa", "success"))
+    given(plan).when(answering("success", by=QA)).then_nothing()
+    given(plan).when(answering("executing", "late", by=QA)).then_nothing()
+    given(plan).when(answering("failed", by=QA)).refused("answer_contradicts")
+    given(plan).when(answering("executing", "half", by=BOARD)).then(said("endpoint:board", "executing", "half"))
+
+
+def test_after_the_verdict_only_who_gave_its_part_repeats_it() -> None:
+    plan = asked(said("endpoint:board", "executing"), said("user:qa", "failed"), FAILED)
+    given(plan).when(answering("failed", by=QA)).then_nothing()
+    given(plan).when(answering("success", by=QA)).refused("answer_contradicts")
+    given(plan).when(answering("success", by=BOARD)).refused("gate_not_open")
+
+
+def test_a_new_round_asks_all_of_them_again() -> None:
+    plan = asked(said("user:qa", "success"), said("endpoint:board", "failed"), FAILED)
+    (event,) = gates.recheck(plan, RecheckGate(plan=PLAN, gate=GATE), OLIVIA, NOON, NEW)
+    assert then(plan, [event]).gates[GATE].waiting_for == ASKED.systems
