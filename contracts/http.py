@@ -180,11 +180,18 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
 # What may stand behind the question mark
 
 
+TouchKey = Annotated[str, Meta(max_length=201, pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$(?!\n)")]
+"""A service in an environment: `api/production`."""
+Asked = Annotated[str, Meta(max_length=110, pattern=r"^(administrators|(user|group):[A-Za-z0-9._@-]+)$(?!\n)")]
+
+
 class PlanQuery(Read, frozen=True, kw_only=True):
     """Filters are combined by "and"; several values of one filter (repeated, or with commas) by "or".
 
     `text` is looked for in name and description, in any case of letters. `window_from` and `window_to` find plans whose
-    window touches that time. `review_owed`: an emergency approval waits for a review. `min_position`: not before the list
+    window touches that time. `waiting_for`: whose vote is asked; `asked`: whom the plan waits for, for whatever reason.
+    `review_owed`: an emergency approval waits for a review.
+    `order`: `window` has what starts first first, and plans without a time last. `min_position`: not before the list
     contains the log up to there (what a write answered).
     """
 
@@ -198,9 +205,11 @@ class PlanQuery(Read, frozen=True, kw_only=True):
     window_from: Moment | None = None
     window_to: Moment | None = None
     review_owed: bool | None = None
-    order: Literal["newest", "oldest", "updated"] = "newest"
+    touches: Annotated[tuple[TouchKey, ...], Meta(max_length=20)] = ()
+    asked: Annotated[tuple[Asked, ...], Meta(max_length=20)] = ()
+    order: Literal["newest", "oldest", "updated", "window", "name"] = "newest"
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=200)] = ""
+    cursor: Annotated[str, Meta(max_length=2_000)] = ""
     min_position: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -497,6 +506,8 @@ class PlanRow(Answered, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     window_start: datetime | None
     window_end: datetime | None
+    zone: str
+    touches: tuple[str, ...]
     item_owners: tuple[str, ...]
     waiting_for: tuple[str, ...]
     created_at: datetime

@@ -34,7 +34,7 @@ def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:
 
 
 def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
-    state = plan.items.get(event.item, TODO)
+    state, plan.held = plan.items.get(event.item, TODO), None
     attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
     attempts = state.attempts + (attempt,)  # noqa: RUF005 - copied in one go; a plan is folded more often than written
     plan.items[event.item] = replace(state, status="running", attempts=attempts, by=fact.actor, at=fact.at, held="")

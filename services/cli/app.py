@@ -26,6 +26,7 @@ PLAN: tuple[Verb, ...] = (
     ("schema", "plan_file:schema", "Prints the JSON Schema of plan files."),
     ("copy", "plan:copy", "Creates a plan with the content of another."),
     ("seal", "moves:seal", "Finishes planning and seals what will run."),
+    ("conflicts", "calendar:conflicts", "Shows what is in a plan's way."),
     ("submit", "moves:submit", "Asks the approvers."),
     ("review", "approval:review", "Shows what to look at before voting."),
     ("vote", "approval:vote", "Approves or rejects what was sealed."),
@@ -59,6 +60,13 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
         (
             ("recheck", "gate:recheck", "Asks the outside system again."),
             ("override", "gate:override", "Goes on without its yes, with a reason."),
+        ),
+    ),
+    "calendar": (
+        "What takes place when.",
+        (
+            ("show", "calendar:show", "Shows plans, freezes and conflicts by time."),
+            ("export", "calendar:export", "Writes the calendar as iCalendar."),
         ),
     ),
     "freeze": (

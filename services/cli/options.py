@@ -81,3 +81,5 @@ def show_done(output: Output, answer: Answer, sentence: str) -> None:
         return
     done = answer.json()
     output.note(f"{sentence} (version {done.get('version', '?')}, position {done.get('position', '?')}).")
+    for warning in done.get("warnings", ()):
+        output.note(warning, style="yellow")

@@ -20,6 +20,7 @@ from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.keystore import KeyStore, master_key_of
 from infra.tail import Tail
+from services.gateway.calendar import Calendar
 from services.gateway.config import GatewaySettings
 from services.gateway.door import Door
 from services.gateway.feed import Feed
@@ -29,6 +30,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.orders import Orders
 from services.gateway.route import Route
 from services.gateway.routes.approval import approval_routes
+from services.gateway.routes.calendar import calendar_routes
 from services.gateway.routes.callback import callback_routes
 from services.gateway.routes.editing import editing_routes
 from services.gateway.routes.endpoints import endpoint_routes
@@ -124,6 +126,8 @@ def routes_of(parts: Parts) -> list[Route]:
     ground, description = parts.ground, Description()
     orders = Orders(ground.bus, ground.clock)
     desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
+    listing, freezes = Listing(ground.log.pool), Freezes(ground.log.pool)
+    calendar = Calendar(ground.log.pool, listing, freezes, ground.clock)
     routes = [
         *plan_orders(orders),
         *editing_routes(orders),
@@ -134,13 +138,14 @@ def routes_of(parts: Parts) -> list[Route]:
         *template_routes(orders, ground.log, desk),
         *item_orders(orders),
         *gate_orders(orders),
-        *reading_routes(ground.log, desk, Listing(ground.log.pool)),
+        *reading_routes(ground.log, desk, listing),
         *log_routes(desk, parts.blobs),
         *progress_routes(ground.log, desk, ground.clock),
         *log_stream_routes(desk, parts.blobs, lambda: parts.feed.draining),
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
-        *freeze_routes(orders, Freezes(ground.log.pool), ground.clock),
+        *freeze_routes(orders, freezes, ground.clock),
+        *calendar_routes(orders, desk, calendar),
         *setting_up_routes(orders),
         *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),
         *people_routes(parts.identities, parts.key_store),

@@ -158,7 +158,7 @@ class Query(Generic[T]):
 
     def __init__(self, wanted: type[T]) -> None:
         self._wanted = wanted
-        self._fields = {field.name: field for field in msgspec.structs.fields(wanted)}  # type: ignore[arg-type]  # a struct by contract
+        self._fields = {field.encode_name: field for field in msgspec.structs.fields(wanted)}  # type: ignore[arg-type]  # a struct by contract
 
     def read(self, request: web.Request) -> T:
         """The struct. Raises Refused(invalid_parameter) with every fault, misspelt names included."""
@@ -171,7 +171,7 @@ class Query(Generic[T]):
                 faults.append(Fault(name, "is not a known parameter", "unknown_parameter"))
                 continue
             try:
-                values[name] = _parameter(query.getall(name), field.type)
+                values[field.name] = _parameter(query.getall(name), field.type)
             except (msgspec.ValidationError, ValueError) as error:
                 faults.append(Fault(name, str(error)))
         faults += [

@@ -25,6 +25,16 @@ RECORD = "record"
 
 _PACKAGE = "services.gateway"
 _CURSOR_VERSION = 1
+_NEVER = 2**63 - 1
+_ORDERS: dict[str, tuple[str, ...]] = {
+    "newest": ("idx",),
+    "oldest": ("idx",),
+    "updated": ("updated_at", "id"),
+    "window": ("starts", "idx"),
+    "name": ("name", "idx"),
+}
+"""By which columns each order sorts. Together they are unique, so that a page ends at one place only."""
+_KINDS: dict[str, type] = {"idx": int, "updated_at": int, "starts": int, "id": str, "name": str}
 _PATIENCE_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.002, 0.05
 
@@ -42,14 +52,14 @@ class Listing:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._plans = {order: load_sql(_PACKAGE, f"plans_{order}") for order in ("newest", "oldest", "updated")}
+        self._plans = {order: load_sql(_PACKAGE, f"plans_{order}") for order in _ORDERS}
         self._record = {order: load_sql(_PACKAGE, f"record_{order}") for order in ("newest", "oldest")}
         self._checkpoint = load_sql(_PACKAGE, "checkpoint")
 
     async def plans(self, query: PlanQuery) -> PlanPage:
         """One page of plans."""
         start, start_id = _plan_cursor(query)
-        position = await self._reached(PLANS, query.min_position)
+        position = await self.reached(PLANS, query.min_position)
         rows = await self._pool.fetch(
             self._plans[query.order],
             start,
@@ -64,20 +74,21 @@ class Listing:
             micros(query.window_from) if query.window_from else None,
             micros(query.window_to) if query.window_to else None,
             start_id,
+            list(query.touches) or None,
+            list(query.asked) or None,
             query.review_owed,
         )
         shown = rows[: query.limit]
         following = None
         if len(rows) > query.limit:
             last = shown[-1]
-            end = [last["updated_at"], last["id"]] if query.order == "updated" else [last["idx"]]
-            following = _encode_cursor(query.order, end)
+            following = _encode_cursor(query.order, [_cell(last, column) for column in _ORDERS[query.order]])
         return PlanPage(plans=tuple(_plan_row(row) for row in shown), next=following, position=position)
 
     async def record(self, plan: str, query: RecordQuery) -> Page:
         """One page of a plan's operation record."""
         end = _decode_cursor(query.order, query.cursor, [int, int]) or [None, None]
-        position = await self._reached(RECORD, query.min_position)
+        position = await self.reached(RECORD, query.min_position)
         rows = await self._pool.fetch(self._record[query.order], plan, *end, query.limit + 1)
         shown = rows[: query.limit]
         following = None
@@ -85,7 +96,7 @@ class Listing:
             following = _encode_cursor(query.order, [shown[-1]["position"], shown[-1]["ordinal"]])
         return Page([msgspec.Raw(row["entry"]) for row in shown], following, position)
 
-    async def _reached(self, projection: str, wanted: int) -> int:
+    async def reached(self, projection: str, wanted: int) -> int:
         """Up to where the projection contains the log, once that is at least `wanted`."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
@@ -110,6 +121,8 @@ def _plan_row(row: Row) -> PlanRow:
         labels=tuple(row["labels"]),
         window_start=when(row["window_start"] or 0),
         window_end=when(row["window_end"] or 0),
+        zone=row["zone"],
+        touches=tuple(row["touches"]),
         item_owners=tuple(row["item_owners"]),
         waiting_for=tuple(row["waiting_for"]),
         created_at=moment(row["created_at"]),
@@ -121,13 +134,17 @@ def _plan_row(row: Row) -> PlanRow:
     )
 
 
-def _plan_cursor(query: PlanQuery) -> tuple[int | None, str | None]:
-    """Where the page begins: an index, or a time with the id that breaks ties."""
-    if query.order == "updated":
-        end = _decode_cursor(query.order, query.cursor, [int, str])
-        return (end[0], end[1]) if end else (None, None)
-    end = _decode_cursor(query.order, query.cursor, [int])
-    return (end[0] if end else None), None
+def _plan_cursor(query: PlanQuery) -> tuple[int | str | None, int | str | None]:
+    """Where the page begins: what the list is ordered by, with what breaks ties where that is not unique."""
+    kinds = [_KINDS[column] for column in _ORDERS[query.order]]
+    end: list[int | str | None] = [*(_decode_cursor(query.order, query.cursor, kinds) or ()), None, None]
+    return end[0], end[1]
+
+
+def _cell(row: Row, column: str) -> int | str:
+    """A plan without a time comes last, as if it started never."""
+    value: int | str | None = row[column]
+    return _NEVER if value is None else value
 
 
 def _encode_cursor(order: str, end: Sequence[int | str]) -> str:

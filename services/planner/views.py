@@ -2,10 +2,15 @@
 
 import msgspec
 
+from contracts.calendar import span_of, touch_key
 from contracts.moments import micros
 from contracts.plan import ENDED, Plan
 from contracts.slots import standing
 from contracts.timing import schedule_lapses
+from contracts.waiting import asked_of
+
+NEVER = 2**63 - 1
+"""Stands in a column of times for "without end", so that such rows come last."""
 
 
 class PlanRow(msgspec.Struct, frozen=True):
@@ -29,6 +34,12 @@ class PlanRow(msgspec.Struct, frozen=True):
     position: int
     search: str
     review_owed: bool
+    starts: int | None
+    ends: int | None
+    zone: str
+    touches: list[str]
+    asked: list[str]
+    asked_until: int
 
 
 class TimerRow(msgspec.Struct, frozen=True):
@@ -43,6 +54,8 @@ class TimerRow(msgspec.Struct, frozen=True):
 def plan_row(plan: Plan) -> PlanRow:
     """The row of a plan."""
     content, window = plan.content, plan.content.window
+    starts, ends = span_of(content) or (None, None)
+    asked, until = asked_of(plan)
     return PlanRow(
         id=plan.id,
         idx=plan.index,
@@ -62,6 +75,12 @@ def plan_row(plan: Plan) -> PlanRow:
         position=plan.position,
         search=f"{content.name}\n{content.description}".lower(),
         review_owed=plan.review_owed,
+        starts=starts,
+        ends=ends,
+        zone=window.zone if window else "",
+        touches=sorted({touch_key(touch) for touch in content.touches}),
+        asked=list(asked),
+        asked_until=until or NEVER,
     )
 
 

@@ -144,12 +144,6 @@ def _moving(orders: Orders) -> list[Route]:
 
     return [
         route(
-            "seal",
-            "Finish planning: check everything and bind what will run.",
-            lambda call, _: c.SealPlan(plan=plan_of(call)),
-            *("not_planning", "not_sealable"),
-        ),
-        route(
             "submit",
             "Ask the approvers.",
             lambda call, _: c.SubmitPlan(plan=plan_of(call)),

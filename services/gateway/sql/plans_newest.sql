@@ -1,8 +1,8 @@
--- A page of plans, the highest index first. A filter that is null is not asked; $1 is where the page before ended.
-select id, idx, project, name, status, owners, labels, window_start, window_end, item_owners, waiting_for,
-       created_at, updated_at, updated_by, version, position, review_owed
+-- A page of plans, the highest index first. A filter that is null is not asked; $1 and $12 are where the page before ended.
+select id, idx, project, name, status, owners, labels, window_start, window_end, zone, starts, touches, item_owners,
+       waiting_for, created_at, updated_at, updated_by, version, position, review_owed
 from view.plan
-where ($1::bigint is null or idx < $1)
+where ($1::bigint is null or idx < $1 and $12::text is null)
   and ($3::text[] is null or status = any($3))
   and ($4::text[] is null or owners && $4)
   and ($5::text[] is null or item_owners && $5)
@@ -12,7 +12,8 @@ where ($1::bigint is null or idx < $1)
   and ($9::text is null or strpos(search, $9) > 0)
   and ($10::bigint is null or window_end > $10)
   and ($11::bigint is null or window_start < $11)
-  and ($13::boolean is null or review_owed = $13)
-  and $12::text is null
+  and ($13::text[] is null or touches && $13)
+  and ($14::text[] is null or asked && $14)
+  and ($15::boolean is null or review_owed = $15)
 order by idx desc
 limit $2

@@ -1,6 +1,6 @@
 -- A page of plans, what changed last first. A filter that is null is not asked; $1 and $12 are where the page before ended.
-select id, idx, project, name, status, owners, labels, window_start, window_end, item_owners, waiting_for,
-       created_at, updated_at, updated_by, version, position, review_owed
+select id, idx, project, name, status, owners, labels, window_start, window_end, zone, starts, touches, item_owners,
+       waiting_for, created_at, updated_at, updated_by, version, position, review_owed
 from view.plan
 where ($1::bigint is null or (updated_at, id) < ($1, $12::text))
   and ($3::text[] is null or status = any($3))
@@ -12,6 +12,8 @@ where ($1::bigint is null or (updated_at, id) < ($1, $12::text))
   and ($9::text is null or strpos(search, $9) > 0)
   and ($10::bigint is null or window_end > $10)
   and ($11::bigint is null or window_start < $11)
-  and ($13::boolean is null or review_owed = $13)
+  and ($13::text[] is null or touches && $13)
+  and ($14::text[] is null or asked && $14)
+  and ($15::boolean is null or review_owed = $15)
 order by updated_at desc, id desc
 limit $2

@@ -1,0 +1,143 @@
+"""Commands on the calendar: show what takes place when, export it, and what is in a plan's way."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from services.cli.options import READ, Reading, asking, segment
+from services.cli.output import Output, when
+from services.cli.problems import usage
+
+
+async def show(
+    *,
+    from_: str | None = None,
+    to: str | None = None,
+    project: str | None = None,
+    label: str | None = None,
+    owner: str | None = None,
+    status: str | None = None,
+    touches: str | None = None,
+    reading: Reading = READ,
+) -> None:
+    """Shows plans with a window or schedule, freezes and conflicts.
+
+    Parameters
+    ----------
+    from_
+        From this time (RFC 3339). Default: 90 days ago.
+    to
+        Until before this time (RFC 3339). Default: a year ahead.
+    project
+        Only plans of this project.
+    label
+        Only plans with this label.
+    owner
+        Only plans of this user or group.
+    status
+        Only plans in this status.
+    touches
+        Only plans that touch this, such as api/production.
+    """
+    filters = {"project": project, "label": label, "owner": owner, "status": status, "touches": touches}
+    async with asking(reading) as (gateway, output):
+        answer = await gateway.get("/api/v1/calendar", **{"from": from_}, to=to, **filters)
+        if output.as_json:
+            output.json(answer.body)
+        else:
+            _show(output, answer.json())
+
+
+def _show(output: Output, calendar: dict[str, Any]) -> None:
+    names = {plan["id"]: f"{plan['index']} {plan['name']}" for plan in calendar["plans"]}
+    entries = [
+        (plan["start"], plan["end"], names[plan["id"]], plan["status"], plan["touches"], plan["owners"])
+        for plan in calendar["plans"]
+    ]
+    entries += [(one["start"], one["end"], one["name"], "freeze", (), ()) for one in calendar["freezes"]]
+    rows = [(when(start), when(end), *rest) for start, end, *rest in sorted(entries, key=lambda entry: entry[:2])]
+    columns = ("start (UTC)", "end (UTC)", "what", "status", "touches", "owner")
+    output.table(columns, rows, empty="Nothing takes place then.")
+    if calendar["conflicts"]:
+        output.heading("Conflicts")
+        clashes = [
+            (when(one["start"]), when(one["end"]), *(names.get(plan, plan) for plan in one["plans"]), one["touches"])
+            for one in calendar["conflicts"]
+        ]
+        output.table(("start (UTC)", "end (UTC)", "plan", "and plan", "both touch"), clashes)
+    if calendar["more"]:
+        output.note("There is more; ask for a shorter time.")
+
+
+async def export(
+    file: str = "-",
+    /,
+    *,
+    from_: str | None = None,
+    to: str | None = None,
+    project: str | None = None,
+    label: str | None = None,
+) -> None:
+    """Writes the calendar as iCalendar (RFC 5545).
+
+    Parameters
+    ----------
+    file
+        Where to; `-` is stdout.
+    from_
+        From this time (RFC 3339). Default: 90 days ago.
+    to
+        Until before this time (RFC 3339). Default: a year ahead.
+    project
+        Only plans of this project.
+    label
+        Only plans with this label.
+    """
+    async with asking(READ) as (gateway, output):
+        answer = await gateway.get("/api/v1/calendar.ics", **{"from": from_}, to=to, project=project, label=label)
+        if file == "-":
+            sys.stdout.buffer.write(answer.body)
+            return
+        _write(file, answer.body)
+        output.note(f"Written to {file}.")
+
+
+def _write(file: str, body: bytes) -> None:
+    try:
+        Path(file).write_bytes(body)
+    except OSError as error:
+        raise usage(f"{file} cannot be written: {(error.strerror or str(error)).lower()}.") from None
+
+
+async def conflicts(plan: str, /, *, reading: Reading = READ) -> None:
+    """Shows what a plan should be planned around: plans that touch the same at the same time, and freezes.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    """
+    async with asking(reading) as (gateway, output):
+        answer = await gateway.get(f"/api/v1/plans/{segment(plan)}/conflicts")
+        if output.as_json:
+            output.json(answer.body)
+            return
+        found = answer.json()
+        rows = [
+            (
+                one["index"],
+                one["name"],
+                one["status"],
+                one["touches"],
+                when(one["start"]),
+                when(one["end"]),
+                one["owners"],
+            )
+            for one in found["conflicts"]
+        ]
+        columns = ("no", "plan", "status", "touches too", "start (UTC)", "end (UTC)", "owner")
+        output.table(columns, rows, empty="No plan is in its way.")
+        if found["freezes"]:
+            output.heading("Freezes")
+            held = [(one["name"], when(one["start"]), when(one["end"]), one["overridden"]) for one in found["freezes"]]
+            output.table(("freeze", "start (UTC)", "end (UTC)", "overridden"), held)
