@@ -22,7 +22,7 @@ from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
 from infra.projection import Projection
-from infra.reactor import Reactor, Swept
+from infra.reactor import Reactor
 from infra.requests import Handler, Requests
 from infra.tail import Tail
 from infra.timers import TimerLoop
@@ -36,6 +36,7 @@ from services.executor.handlers.plans import Plans
 from services.executor.handlers.reading import Shelf
 from services.executor.handlers.runs import Lease, Runs
 from services.executor.handlers.steps import Steps
+from services.executor.handlers.sweep import Sweeps
 from services.executor.projections import AttemptTimes, OpenAttempts
 from services.executor.views import Workflow, fold_workflow
 
@@ -89,7 +90,7 @@ class Executor:
         self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
         self._desks = (plans, runs)
-        self.reactor = Reactor("executor", tail, self._look, self._wanted, self._sweep, observe=self._observe)
+        self.reactor = Reactor("executor", tail, self._look, self._wanted, Sweeps(log).sweep, observe=self._observe)
         self.runs = Runs(
             runs,
             plans,
@@ -146,12 +147,6 @@ class Executor:
             return None
         plan = self._desks[0].remembered(fact.stream)
         return None if plan is not None and plan.content.rules.run == "by_hand" else fact.stream
-
-    async def _sweep(self) -> Swept:
-        """Position first: what the tables learn after it is only looked at twice."""
-        position = await self._log.pool.fetchval(load_sql(_PACKAGE, "sweep_position"))
-        rows = await self._log.pool.fetch(load_sql(_PACKAGE, "sweep"))
-        return Swept(position or 0, tuple(row["stream"] for row in rows))
 
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:
