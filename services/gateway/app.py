@@ -38,6 +38,7 @@ from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
 from services.gateway.routes.foresight import foresight_routes
 from services.gateway.routes.freezes import freeze_routes
+from services.gateway.routes.inbox import inbox_routes
 from services.gateway.routes.items import gate_orders, item_orders
 from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
@@ -145,6 +146,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *feed_routes(parts.feed, parts.metrics),
         *callback_routes(orders),
         *freeze_routes(orders, freezes, ground.clock),
+        *inbox_routes(ground.log, desk, listing, ground.clock),
         *calendar_routes(orders, desk, calendar),
         *setting_up_routes(orders),
         *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),

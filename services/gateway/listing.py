@@ -82,18 +82,18 @@ class Listing:
         following = None
         if len(rows) > query.limit:
             last = shown[-1]
-            following = _encode_cursor(query.order, [_cell(last, column) for column in _ORDERS[query.order]])
+            following = cursor_of(query.order, [_cell(last, column) for column in _ORDERS[query.order]])
         return PlanPage(plans=tuple(_plan_row(row) for row in shown), next=following, position=position)
 
     async def record(self, plan: str, query: RecordQuery) -> Page:
         """One page of a plan's operation record."""
-        end = _decode_cursor(query.order, query.cursor, [int, int]) or [None, None]
+        end = page_end(query.order, query.cursor, [int, int])
         position = await self.reached(RECORD, query.min_position)
         rows = await self._pool.fetch(self._record[query.order], plan, *end, query.limit + 1)
         shown = rows[: query.limit]
         following = None
         if len(rows) > query.limit:
-            following = _encode_cursor(query.order, [shown[-1]["position"], shown[-1]["ordinal"]])
+            following = cursor_of(query.order, [shown[-1]["position"], shown[-1]["ordinal"]])
         return Page([msgspec.Raw(row["entry"]) for row in shown], following, position)
 
     async def reached(self, projection: str, wanted: int) -> int:
@@ -137,7 +137,7 @@ def _plan_row(row: Row) -> PlanRow:
 def _plan_cursor(query: PlanQuery) -> tuple[int | str | None, int | str | None]:
     """Where the page begins: what the list is ordered by, with what breaks ties where that is not unique."""
     kinds = [_KINDS[column] for column in _ORDERS[query.order]]
-    end: list[int | str | None] = [*(_decode_cursor(query.order, query.cursor, kinds) or ()), None, None]
+    end = [*page_end(query.order, query.cursor, kinds), None]
     return end[0], end[1]
 
 
@@ -147,11 +147,17 @@ def _cell(row: Row, column: str) -> int | str:
     return _NEVER if value is None else value
 
 
-def _encode_cursor(order: str, end: Sequence[int | str]) -> str:
+def page_end(order: str, cursor: str, kinds: list[type]) -> list[Any]:
+    """Where the page before ended, as `cursor_of` was told it; a `None` for each kind on the first page. Raises Refused."""
+    return _decoded_cursor(order, cursor, kinds) or [None] * len(kinds)
+
+
+def cursor_of(order: str, end: Sequence[int | str]) -> str:
+    """A cursor that says where a page of the list `order` ended."""
     return base64.urlsafe_b64encode(msgspec.json.encode([_CURSOR_VERSION, order, *end])).decode().rstrip("=")
 
 
-def _decode_cursor(order: str, cursor: str, kinds: list[type]) -> list[Any] | None:
+def _decoded_cursor(order: str, cursor: str, kinds: list[type]) -> list[Any] | None:
     if not cursor:
         return None
     try:

@@ -1,0 +1,122 @@
+"""The inbox: what waits for the person who asks.
+
+The list of plans only says which plans to look at. What they wait for, and whether it is for this person, is said by the
+plans as the log has them and by the person's groups at this moment; so an entry is never staler than the plan itself.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from contracts import http_inbox as hi
+from contracts.commands import Actor
+from contracts.guidance import ADMINISTRATORS
+from contracts.people import delegate_stream
+from contracts.people_state import fold_delegate
+from contracts.plan import Plan
+from contracts.waiting import Kind, Waiting, asks, waiting
+from infra.clock import Clock
+from infra.commands import Desk
+from infra.eventlog import EventLog
+from infra.postgres import load_sql
+from services.gateway.bodies import Query
+from services.gateway.listing import PLANS, Listing, cursor_of, page_end
+from services.gateway.orders import json_answer
+from services.gateway.route import Call, Route
+from services.gateway.views import when
+
+_WHY: dict[Kind, str] = {
+    "vote": "Your vote is asked for what was sealed.",
+    "review": "An emergency approval waits for your review.",
+    "item": "This item can be done now.",
+    "failed_item": "This item failed: retry it, or skip or waive it with a reason.",
+    "gate": "An outside answer is awaited; you may act in its place.",
+    "failed_gate": "The check failed: ask again, go on with a reason, reopen or cancel.",
+    "submit": "The plan is sealed; ask the approvers.",
+    "start": "Everything is given; start the plan.",
+    "denied": "The plan was denied: reopen it and amend it, or cancel.",
+    "drift": "The plan would not run as it was approved: reopen it.",
+}
+_ORDER = "inbox"
+
+
+def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, clock: Clock) -> list[Route]:
+    """The one route."""
+    return [
+        Route(
+            method="GET",
+            path="/api/v1/inbox",
+            handler=Inbox(log, desk, listing, clock).read,
+            name="get_inbox",
+            summary="What waits for you, why, since when, until when.",
+            tag="people",
+            answer=hi.InboxPage,
+            query=hi.InboxQuery,
+        )
+    ]
+
+
+class Inbox:
+    """Reads inboxes."""
+
+    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing, clock: Clock) -> None:
+        self._log = log
+        self._desk = desk
+        self._listing = listing
+        self._clock = clock
+        self._query = Query(hi.InboxQuery)
+        self._sql = load_sql("services.gateway", "inbox")
+
+    async def read(self, call: Call) -> web.StreamResponse:
+        query = self._query.read(call.request)
+        after, after_index = page_end(_ORDER, query.cursor, [int, int])
+        position = await self._listing.reached(PLANS, query.min_position)
+        principals = await self._principals(call.actor)
+        refs = sorted({call.actor.id, *call.actor.groups, *principals, *_office(call.actor)})
+        rows = await self._log.pool.fetch(self._sql, refs, after, after_index, query.limit + 1)
+        shown = rows[: query.limit]
+        plans = await asyncio.gather(*(self._desk.read(f"plan-{row['id']}") for row in shown))
+        entries = [entry for plan in plans if plan for entry in self._entries(plan, call.actor, principals, query)]
+        following = None
+        if len(rows) > query.limit:
+            following = cursor_of(_ORDER, [shown[-1]["asked_until"], shown[-1]["idx"]])
+        return json_answer(hi.InboxPage(entries=tuple(entries), next=following, position=position))
+
+    async def _principals(self, actor: Actor) -> frozenset[str]:
+        """Who has given this person their vote on all plans, for now."""
+        now = self._clock.now()
+        delegate = fold_delegate(await self._log.read_stream(delegate_stream(actor.id)))
+        return frozenset(one.by for one in delegate.delegations if one.until > now) if delegate else frozenset()
+
+    def _entries(
+        self, plan: Plan, actor: Actor, principals: frozenset[str], query: hi.InboxQuery
+    ) -> Iterator[hi.InboxEntry]:
+        now = self._clock.now()
+        mine = {actor.id, *actor.groups, *principals, *_office(actor)}
+        for one in waiting(plan):
+            if (not query.kind or one.kind in query.kind) and asks(plan, one, actor, now, principals):
+                yield _entry(plan, one, tuple(ref for ref in dict.fromkeys(one.by) if ref in mine))
+
+
+def _office(actor: Actor) -> tuple[str, ...]:
+    return (ADMINISTRATORS,) if actor.administrator else ()
+
+
+def _entry(plan: Plan, one: Waiting, through: tuple[str, ...]) -> hi.InboxEntry:
+    item = plan.item(one.item) if one.item else None
+    return hi.InboxEntry(
+        kind=one.kind,
+        plan=plan.id,
+        index=plan.index,
+        project=plan.project,
+        name=plan.content.name,
+        status=plan.status,
+        item=one.item,
+        item_name=item.name if item else "",
+        gate=one.gate,
+        why=_WHY[one.kind],
+        through=through,
+        since=when(one.since),
+        until=when(one.until),
+    )
