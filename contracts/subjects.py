@@ -16,6 +16,9 @@ EVENTS = "gonogo.v1.evt.>"
 WAKE = "gonogo.v1.wake"
 """Says that the log has grown, and nothing else. The body is the position up to which it had, as text: a hint."""
 
+PRESENCE = "gonogo.v1.presence"
+"""What gateways tell each other about who is looking at what. Kept nowhere."""
+
 COMMANDS = "gonogo.v1.cmd.*"
 """All requests to services. A service's queue group has the service's name."""
 

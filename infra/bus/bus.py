@@ -6,7 +6,7 @@ gets `Unavailable`. Nothing is kept for a service that is away: the log is the m
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -84,6 +84,7 @@ class Bus:
         self._middlewares = middlewares
         self._served: dict[str, Handler] = {}
         self._wakes: list[Callable[[], None]] = []
+        self._heard: dict[str, Callable[[bytes], object]] = {}
         self._link: Link | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -100,6 +101,10 @@ class Bus:
     def on_wake(self, callback: Callable[[], None]) -> None:
         """Call this (best: `Wake.set`) when the log has grown, and when the connection is new. Before `start`."""
         self._wakes.append(callback)
+
+    def on_message(self, subject: str, callback: Callable[[bytes], object]) -> None:
+        """Call this with the body of every message on a subject, from now on and while connected. Before `start`."""
+        self._heard[subject] = callback
 
     async def start(self) -> None:
         """Begin to connect and return; `wait_connected` waits. Never fails because NATS is away."""
@@ -225,6 +230,8 @@ class Bus:
         await self._link.start()
         if self._wakes:
             await self._link.client.subscribe(WAKE, cb=self._hear)
+        for subject, callback in self._heard.items():
+            await self._link.client.subscribe(subject, cb=_with_body(callback))
         log.info("bus_connected", bus=self._name)
         self._is_up()
 
@@ -255,6 +262,13 @@ class Bus:
             # A client that never got in, or is reconnecting, does not drain: it would live on.
             with suppress(NatsError, OSError, TimeoutError):
                 await link.client.close()
+
+
+def _with_body(callback: Callable[[bytes], object]) -> Callable[[Msg], Awaitable[None]]:
+    async def hear(message: Msg) -> None:
+        callback(message.data)
+
+    return hear
 
 
 def _plain(headers: Mapping[str, str] | None) -> dict[str, Any] | None:

@@ -5,14 +5,15 @@ name an event subject as the place for the answer, the server itself would write
 would never again equal position (seen on 2.15.1). Between accounts the server replaces reply subjects, so:
 
 * EVENTS holds the stream and the relay, nobody else;
-* SERVICES holds commands and their answers; it hears `gonogo.v1.wake` from EVENTS and nothing else;
+* SERVICES holds commands and their answers, and what gateways tell each other; it hears `gonogo.v1.wake` from EVENTS and
+  nothing else;
 * OBSERVERS holds other teams; they see events, and reach the reading half of the stream's API under `OBSERVER_API`
   (`connection.jetstream(prefix=OBSERVER_API)`), by pull consumers or by direct get.
 """
 
 from collections.abc import Mapping
 
-from contracts.subjects import COMMANDS, EVENTS, STREAM, WAKE
+from contracts.subjects import COMMANDS, EVENTS, PRESENCE, STREAM, WAKE
 from infra.embedded.secrets import SERVICES
 
 RELAY = "relay"
@@ -43,10 +44,16 @@ _READING_MANY = (f"CONSUMER.MSG.NEXT.{STREAM}.>", f"DIRECT.GET.{STREAM}", f"DIRE
 _ACKNOWLEDGEMENTS = (f"$JS.ACK.{STREAM}.>", f"$JS.ACK.*.*.{STREAM}.>")
 
 
+_MORE: Mapping[str, tuple[str, ...]] = {"gateway": (PRESENCE,)}
+"""Subjects that processes of one service share among themselves."""
+
+
 def accounts(passwords: Mapping[str, str]) -> dict[str, object]:
     """The `accounts` block of the server. Nobody gets in without a password."""
     services = [
-        _user(name, passwords, [COMMANDS, _INBOX], [COMMANDS, WAKE, _INBOX]) for name in SERVICES if name != RELAY
+        _user(name, passwords, [COMMANDS, _INBOX, *_MORE.get(name, ())], [COMMANDS, WAKE, _INBOX, *_MORE.get(name, ())])
+        for name in SERVICES
+        if name != RELAY
     ]
     relay = _user(
         RELAY, passwords, [EVENTS, WAKE, f"{_API}.>", "$JS.ACK.>", "$JS.FC.>", _INBOX], [EVENTS, WAKE, _INBOX]

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from contracts.evolve import fold
 from contracts.plan import Plan
+from contracts.subjects import PRESENCE
 from infra.blobs import Blobs
 from infra.commands import Desk
 from infra.errors import Misconfigured
@@ -24,10 +25,12 @@ from services.gateway.calendar import Calendar
 from services.gateway.config import GatewaySettings
 from services.gateway.door import Door
 from services.gateway.feed import Feed
+from services.gateway.frames import presence_frame
 from services.gateway.health import Health
 from services.gateway.listing import Listing
 from services.gateway.metrics import Metrics
 from services.gateway.orders import Orders
+from services.gateway.presence import Presences
 from services.gateway.route import Route
 from services.gateway.routes.approval import approval_routes
 from services.gateway.routes.calendar import calendar_routes
@@ -44,6 +47,7 @@ from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
 from services.gateway.routes.plans import plan_orders
+from services.gateway.routes.presence import presence_routes
 from services.gateway.routes.progress import progress_routes
 from services.gateway.routes.reading import reading_routes
 from services.gateway.routes.setting_up import setting_up_routes
@@ -69,6 +73,7 @@ class Parts(NamedTuple):
     health: Health
     metrics: Metrics
     blobs: Blobs
+    presences: Presences
 
 
 class Gateway:
@@ -92,6 +97,7 @@ async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         ground.run(parts.feed.run(), "live feed")
         ground.run(parts.health.run(), "health")
         await ground.bus.start()
+        ground.run(parts.presences.run(), "presence")
         app = Door(routes_of(parts), parts.identities, parts.metrics).application()
         runner = web.AppRunner(
             app,
@@ -111,15 +117,27 @@ async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
 
 def _parts(ground: Ground, settings: GatewaySettings) -> Parts:
     pool = ground.log.pool
+    feed = Feed(ground.log, Tail(ground.log, ground.wake, gather_seconds=_GATHER_SECONDS))
     return Parts(
         ground=ground,
         identities=Identities(pool, settings.jwt(), remember_seconds=settings.token_cache_seconds),
         key_store=KeyStore(pool, master_key_of(settings.master_key)) if settings.master_key else None,
-        feed=Feed(ground.log, Tail(ground.log, ground.wake, gather_seconds=_GATHER_SECONDS)),
+        feed=feed,
         health=Health(pool, ground.bus, settings.most_lag_events),
         metrics=Metrics(),
         blobs=Blobs(settings.data / "blobs"),
+        presences=_presences(ground, feed, settings.presence_seconds),
     )
+
+
+def _presences(ground: Ground, feed: Feed, ttl_seconds: float) -> Presences:
+    async def publish(body: bytes) -> None:
+        await ground.bus.publish(PRESENCE, body)
+
+    presences = Presences(ground.clock, publish, ttl_seconds)
+    presences.tell = lambda plan: feed.tell(presence_frame(presences.page(plan)))
+    ground.bus.on_message(PRESENCE, presences.heard)
+    return presences
 
 
 def routes_of(parts: Parts) -> list[Route]:
@@ -143,7 +161,8 @@ def routes_of(parts: Parts) -> list[Route]:
         *log_routes(desk, parts.blobs),
         *progress_routes(ground.log, desk, ground.clock),
         *log_stream_routes(desk, parts.blobs, lambda: parts.feed.draining),
-        *feed_routes(parts.feed, parts.metrics),
+        *feed_routes(parts.feed, parts.metrics, parts.presences),
+        *presence_routes(desk, parts.presences),
         *callback_routes(orders),
         *freeze_routes(orders, freezes, ground.clock),
         *inbox_routes(ground.log, desk, listing, ground.clock),

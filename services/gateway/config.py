@@ -37,6 +37,11 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
         int, Meta(ge=1, description="How many events the lists may be behind before the gateway says it is not ready.")
     ] = 5_000
 
+    presence_seconds: Annotated[
+        float,
+        Meta(ge=1, le=600, description="How long somebody counts as present without saying so again, in seconds."),
+    ] = 30.0
+
     def jwt(self) -> JwtSettings | None:
         """Whose JWT are believed, if anybody's."""
         if not self.jwt_issuer:

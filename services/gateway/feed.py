@@ -49,7 +49,7 @@ class Listener:
 
     def hear(self, frames: Iterable[Frame]) -> None:
         """Put these behind the others; only those about the wanted plan."""
-        wanted = [frame for frame in frames if self._plan is None or frame.plan == self._plan]
+        wanted = [frame for frame in frames if frame.plan == self._plan or (self._plan is None and frame.position)]
         if self.too_slow or not wanted:
             return
         self._frames.extend(wanted)
@@ -108,6 +108,11 @@ class Feed:
         self._position = facts[-1].position
         for listener in self._listeners:
             listener.hear(frames)
+
+    def tell(self, frame: Frame) -> None:
+        """Send something that is not in the log, to those who follow its plan."""
+        for listener in self._listeners:
+            listener.hear((frame,))
 
     async def end_of_log(self) -> int:
         """The last position, from the log itself."""

@@ -11,6 +11,7 @@ import msgspec
 from contracts.envelope import Fact, category, stream_id
 from contracts.http import FeedEvent
 from contracts.moments import moment
+from contracts.presence import PresencePage
 from contracts.public import public_form
 from infra.eventlog.log import facts as facts_of
 from infra.postgres import Pool, load_sql
@@ -20,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Frame(NamedTuple):
-    """One event as it is sent. `plan` is empty where it concerns none."""
+    """One event as it is sent. `plan` is empty where it concerns none; at position 0 stands what is not in the log."""
 
     position: int
     plan: str
@@ -83,3 +84,8 @@ def _frame(fact: Fact, plan: str) -> Frame:
     )
     text = b"id: %d\nevent: %b\ndata: %b\n\n" % (fact.position, fact.type.encode(), _encode(event))
     return Frame(fact.position, plan, text)
+
+
+def presence_frame(page: PresencePage) -> Frame:
+    """Who is on a plan. Without an id: a listener that comes back goes on after the last event of the log."""
+    return Frame(0, page.plan, b"event: presence\ndata: %b\n\n" % _encode(page))

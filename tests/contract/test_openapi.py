@@ -105,7 +105,7 @@ def routes() -> list[Route]:
     ground: Any = SimpleNamespace(log=log, bus=None, clock=SetClock(0))
     feed = Feed(log, Tail(log, Wake()))
     nothing = cast(Any, None)
-    return routes_of(Parts(ground, nothing, None, feed, nothing, Metrics(), nothing))
+    return routes_of(Parts(ground, nothing, None, feed, nothing, Metrics(), nothing, nothing))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from contracts import http as h
 from contracts.refusals import Fault, Refused
 from services.gateway.bodies import Query
 from services.gateway.feed import Feed, Listener
-from services.gateway.frames import Frame
+from services.gateway.frames import Frame, presence_frame
 from services.gateway.metrics import Metrics
+from services.gateway.presence import Presences
 from services.gateway.route import Call, Route
 
 log = structlog.get_logger(__name__)
@@ -24,15 +25,16 @@ DRAIN = b"event: drain\ndata: {}\n\n"
 _LARGEST_WRITE_BYTES = 256 * 1024
 
 
-def feed_routes(feed: Feed, metrics: Metrics) -> list[Route]:
+def feed_routes(feed: Feed, metrics: Metrics, presences: Presences) -> list[Route]:
     """The one route of the live feed."""
     return [
         Route(
             method="GET",
             path="/api/v1/feed",
-            handler=LiveFeed(feed, metrics).serve,
+            handler=LiveFeed(feed, metrics, presences).serve,
             name="feed",
-            summary="Every event as it happens, by server-sent events. `id` is the log position; resume by Last-Event-ID.",
+            summary="Every event as it happens, by server-sent events. `id` is the log position; resume by Last-Event-ID. "
+            "With `plan` also the event `presence`, without an id.",
             tag="feed",
             answer=h.FeedEvent,
             answer_media="text/event-stream",
@@ -45,8 +47,9 @@ def feed_routes(feed: Feed, metrics: Metrics) -> list[Route]:
 class LiveFeed:
     """Serves one client after the other."""
 
-    def __init__(self, feed: Feed, metrics: Metrics) -> None:
+    def __init__(self, feed: Feed, metrics: Metrics, presences: Presences) -> None:
         self._feed = feed
+        self._presences = presences
         self._metrics = metrics
         self._query = Query(h.FeedQuery)
 
@@ -86,13 +89,15 @@ class LiveFeed:
         async with self._feed.listening(plan, cut_off) as listener:
             async for frames in self._feed.past(end, listener.since, plan):  # what came while we caught up
                 await _send(response, frames)
+            if plan is not None and (page := self._presences.page(plan)).present:
+                await _send(response, [presence_frame(page)])
             await self._live(response, listener, max(end, listener.since))
 
     async def _live(self, response: web.StreamResponse, listener: Listener, after: int) -> None:
         while not self._feed.draining and not listener.too_slow:
             frames = await listener.wait(HEARTBEAT_SECONDS)
             if frames:
-                await _send(response, [frame for frame in frames if frame.position > after])
+                await _send(response, [frame for frame in frames if frame.position > after or not frame.position])
             elif not self._feed.draining:
                 await write(response, b": alive\n\n")
         if not listener.too_slow:
