@@ -8,6 +8,7 @@ from msgspec import Meta
 from contracts.approval_commands import Sealed, User
 from contracts.difference import Difference
 from contracts.http_base import Answered, Read
+from contracts.letter import LetterKind
 from contracts.plan import Status
 from contracts.plan_events import Source
 from contracts.values import Content, Moment, ShortText
@@ -153,3 +154,21 @@ class PersonView(Answered, frozen=True, kw_only=True):
 
 class PeoplePage(Answered, frozen=True, kw_only=True):
     people: tuple[PersonView, ...]
+
+
+class LetterView(Answered, frozen=True, kw_only=True):
+    """A letter about an approval round. `next_at`: when it is tried again. `given_up`: it will not be sent, see `error`."""
+
+    round: int
+    person: str
+    kind: LetterKind
+    state: Literal["written", "sending", "retrying", "sent", "given_up"]
+    attempts: int
+    error: str
+    written_at: datetime
+    next_at: datetime | None
+    ended_at: datetime | None
+
+
+class LetterPage(Answered, frozen=True, kw_only=True):
+    letters: tuple[LetterView, ...]

@@ -1,8 +1,9 @@
 """Wires approval: commands in, events out, deadlines kept."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts.approval_commands import (
     ApproveInEmergency,
@@ -14,32 +15,39 @@ from contracts.approval_commands import (
 )
 from contracts.commands import SubmitPlan, VoteOnPlan, WithdrawVote
 from contracts.evolve import fold
+from contracts.letter_state import fold_letters
 from contracts.people_state import fold_delegate, fold_people
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.projection import Projection
+from infra.reactor import Reactor
 from infra.requests import Handler, Requests
 from infra.timers import TimerLoop
 from services.approval.config import Settings
-from services.approval.handlers import Approval
-from services.approval.projections import DelegationList
+from services.approval.decider.letters import Patience
+from services.approval.handlers.commands import Approval
+from services.approval.handlers.people import Links
+from services.approval.projections import DelegationList, LetterRounds
+
+if TYPE_CHECKING:
+    from services.approval.adapters import Mailer
 
 
 def projections(log: EventLog) -> Sequence[Projection]:
     """What this service keeps in tables."""
-    return (DelegationList(),)
+    return (DelegationList(), LetterRounds())
 
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Ground]:
-    """The running approval service."""
+    """The running approval service. Raises Misconfigured for mail settings that make no sense."""
+    mailer = _mailer(settings) if settings.smtp_host else None
     async with open_ground("approval", settings) as ground:
         log = ground.log
-        approval = Approval(
-            Desk(log, fold), Desk(log, fold_people), Desk(log, fold_delegate), Identities(log.pool), ground.clock
-        )
+        links, directory = Links(Desk(log, fold_people)), Identities(log.pool)
+        approval = Approval(Desk(log, fold), links, Desk(log, fold_delegate), directory, ground.clock)
         handlers: dict[Any, Handler] = {
             **dict.fromkeys(
                 (SubmitPlan, VoteOnPlan, WithdrawVote, ApproveInEmergency, ReviewEmergency), approval.answer
@@ -50,6 +58,40 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
         timers = TimerLoop(ground.log.pool, "approval", ground.clock, approval.wake, wake=ground.wake)
         ground.run(timers.run(), "timers of approval")
         ground.project(projections(log))
+        if mailer is not None:
+            _post(ground, settings, mailer, links, directory)
         ground.bus.serve("approval", Requests("approval", handlers))
         await ground.bus.start()
         yield ground
+
+
+def _mailer(settings: Settings) -> "Mailer":
+    from services.approval.adapters import Mailer  # what sends no letters does without the library
+
+    return Mailer(settings)
+
+
+def _post(ground: Ground, settings: Settings, mailer: "Mailer", links: Links, directory: Identities) -> None:
+    """Letters are written and sent from now on."""
+    from services.approval.handlers.post import Post, wanted
+
+    log = ground.log
+    post = Post(
+        log,
+        (Desk(log, fold), Desk(log, fold_letters)),
+        links,
+        directory,
+        mailer,
+        ground.clock,
+        patience=Patience(settings.smtp_schedule_seconds),
+        public_url=settings.public_url,
+    )
+    reactor = Reactor("letters", ground.tail(), post.look, wanted, post.sweep, concurrency=4)
+    loop = asyncio.get_running_loop()
+
+    def wake(stream: str, seconds: float) -> None:
+        """An alarm too many only looks, so nobody keeps its handle."""
+        loop.call_later(seconds, reactor.due, stream)
+
+    post.wake = wake
+    ground.run(reactor.run(), "letters of approval")

@@ -1,10 +1,15 @@
-"""Keeps `view.delegation`: who gave their vote on all plans to whom. For lists; a vote is decided from the streams."""
+"""Keeps `view.delegation`, who gave their vote on all plans to whom, and `view.letter_round`, where letters may be due.
+
+For lists and sweeps alone: a vote is decided, and a letter written, from the streams.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from contracts.envelope import Fact
+from contracts.envelope import Fact, category, stream_id
+from contracts.letter import letter_stream
 from contracts.people import DelegationEnded, DelegationGiven
+from contracts.plan_events import PlanSubmitted
 from contracts.registry import DECODERS
 from infra.postgres import load_sql
 
@@ -12,6 +17,13 @@ if TYPE_CHECKING:
     from infra.projection import Connection
 
 _TYPES = frozenset({"delegation.given.v1", "delegation.ended.v1"})
+_CLOSING = frozenset(
+    {
+        *("plan.approved.v1", "plan.denied.v1", "plan.approval_expired.v1"),
+        *("plan.reopened.v1", "plan.cancelled.v1", "plan.timed_out.v1"),
+    }
+)
+_COUNTS = {"letter.written.v1": 1, "letter.sent.v1": -1, "letter.given_up.v1": -1}
 
 
 class DelegationList:
@@ -35,3 +47,31 @@ class DelegationList:
         if rows:
             columns = [(by, to, *row) for (by, to), row in rows.items()]
             await conn.execute(self._put, *map(list, zip(*columns, strict=True)))
+
+
+class LetterRounds:
+    """The projection `letter_rounds`."""
+
+    name: ClassVar[str] = "letter_rounds"
+    tables: ClassVar[Sequence[str]] = ("view.letter_round",)
+
+    def __init__(self) -> None:
+        self._put = load_sql("services.approval", "put_round")
+        self._close = load_sql("services.approval", "close_rounds")
+        self._count = load_sql("services.approval", "count_letters")
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        """Rounds in the order of the log, then the letters of all of them: a letter comes after its round."""
+        more: dict[str, int] = {}
+        for fact in facts:
+            if fact.type == "plan.submitted.v1":
+                event = DECODERS[fact.type](fact.payload)
+                assert isinstance(event, PlanSubmitted)
+                plan = stream_id(fact.stream)
+                await conn.execute(self._put, plan, event.round, letter_stream(plan, event.round), fact.at)
+            elif fact.type in _CLOSING:
+                await conn.execute(self._close, stream_id(fact.stream), fact.at)
+            elif category(fact.stream) == "letter":
+                more[fact.stream] = more.get(fact.stream, 0) + _COUNTS.get(fact.type, 0)
+        if more:
+            await conn.execute(self._count, list(more), list(more.values()))

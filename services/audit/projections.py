@@ -62,18 +62,18 @@ class Record:
             kind = category(fact.stream)
             if kind in {"plan", "callback"}:
                 plans[fact.stream] = stream_id(fact.stream)
-            elif kind in {"run", "delivery"} and fact.version == 1:
+            elif kind in {"run", "delivery", "letter"} and fact.version == 1:
                 plans[fact.stream] = new[fact.stream] = _plan_of(fact)
         if new:
             await conn.execute(self._put_streams, list(new), list(new.values()))
-        missing = {fact.stream for fact in facts if category(fact.stream) in {"run", "delivery"}} - set(plans)
+        missing = {fact.stream for fact in facts if category(fact.stream) in {"run", "delivery", "letter"}} - set(plans)
         if missing:
             plans.update({row["stream"]: row["plan"] for row in await conn.fetch(self._read_streams, list(missing))})
         return plans
 
 
 def _plan_of(fact: Fact) -> str:
-    """The plan that a run or a delivery names in its first event."""
+    """The plan that a run, a delivery or a letter names in its first event."""
     plan: Any = msgspec.json.decode(fact.payload, type=dict[str, Any]).get("plan", _INSTALLATION)
     return str(plan)
 

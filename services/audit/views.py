@@ -43,6 +43,11 @@ VERBS: Mapping[str, str] = {
     "person.identity_unlinked.v1": "unlink identity",
     "delegation.given.v1": "delegate vote",
     "delegation.ended.v1": "end delegation",
+    "letter.written.v1": "write letter",
+    "letter.attempted.v1": "send letter",
+    "letter.sent.v1": "hand over letter",
+    "letter.failed.v1": "fail letter",
+    "letter.given_up.v1": "give up letter",
     "plan.start_requested.v1": "request start",
     "plan.execution_started.v1": "start",
     "plan.schedule_missed.v1": "miss schedule",
@@ -149,6 +154,8 @@ def _target(fact: Fact, data: dict[str, Any]) -> str:
         return f"run {stream_id(fact.stream)}" + (f" step {data['name']}" if "name" in data else "")
     if kind == "delivery":
         return f"delivery {stream_id(fact.stream)}"
+    if kind == "letter":
+        return f"letter to {data['person']} ({data['kind']})"
     return f"gate {data['gate']}" if kind == "callback" else fact.stream
 
 

@@ -123,6 +123,10 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("list", "approval:list_delegations", "Lists yours and those to you."),
         ),
     ),
+    "letter": (
+        "Letters to approvers and owners.",
+        (("list", "approval:list_letters", "Lists the letters about a plan."),),
+    ),
     "user": (
         "People and their tokens.",
         (

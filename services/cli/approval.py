@@ -212,6 +212,35 @@ async def list_delegations(*, reading: Reading = READ) -> None:
         output.table(("by", "to", "until", "reason"), rows, empty="No delegations.")
 
 
+async def list_letters(plan: str, /, *, reading: Reading = READ) -> None:
+    """Lists the letters about a plan's approval, and how they fared.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    """
+    async with asking(reading) as (gateway, output):
+        answer = await gateway.get(f"/api/v1/plans/{segment(plan)}/letters")
+        if output.as_json:
+            output.json(answer.body)
+            return
+        rows = [
+            (
+                one["round"],
+                one["person"],
+                one["kind"],
+                one["state"],
+                one["attempts"],
+                when(one["next_at"]),
+                one["error"],
+            )
+            for one in answer.json()["letters"]
+        ]
+        columns = ("round", "to", "about", "state", "attempts", "next", "error")
+        output.table(columns, rows, empty="No letters.")
+
+
 def _user(text: str) -> str:
     """`user:ben` of `ben` as well."""
     return text if ":" in text else f"user:{text}"

@@ -19,6 +19,7 @@ PROJECTIONS: Mapping[str, str] = {
     "attempt_times": "executor",
     "hooks": "hook_dispatcher",
     "delegations": "approval",
+    "letter_rounds": "approval",
 }
 """Projection -> the service that folds it. A test holds this against the services."""
 

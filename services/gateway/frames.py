@@ -49,7 +49,7 @@ class Frames:
         """Find out the plans of streams that were not met before."""
         unknown: set[str] = set()
         for fact in facts:
-            if category(fact.stream) not in {"run", "delivery"} or fact.stream in self._plans:
+            if category(fact.stream) not in {"run", "delivery", "letter"} or fact.stream in self._plans:
                 continue
             if fact.version == 1:
                 self._keep(fact)

@@ -17,11 +17,12 @@ WORDS = "the words need the standard library and msgspec only"
 POSTGRES = "only the ground talks to PostgreSQL"
 NATS = "only infra.bus talks to NATS"
 HTTP = "only the gateway, the command line and adapters speak HTTP"
+SMTP = "only adapters talk to mail servers"
 
 SEEDS = [
     (CHAIN, "infra/clock.py", "import services.planner.config"),
     (CHAIN, "contracts/values.py", "import infra.ids"),
-    (STRANGERS, "services/approval/handlers.py", "import services.planner.views"),
+    (STRANGERS, "services/approval/handlers/commands.py", "import services.planner.views"),
     (PURE, "services/approval/decider/rounds.py", "import infra.ids"),
     (PURE, "services/planner/views.py", "import time"),
     (PURE, "services/planner/sealing.py", "import structlog"),
@@ -30,6 +31,7 @@ SEEDS = [
     (NATS, "infra/commands.py", "import nats"),
     (NATS, "services/relay/app.py", "import faststream"),
     (HTTP, "infra/process.py", "import aiohttp"),
+    (SMTP, "services/approval/app.py", "import aiosmtplib"),
 ]
 
 

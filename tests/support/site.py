@@ -112,12 +112,17 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(postgres: Postgres, nats: Nats, data: Path, **settings: Any) -> AsyncIterator[Site]:
-    """Planner, approval, audit and gateway on a fresh database. `ada` is administrator."""
+async def open_site(
+    postgres: Postgres, nats: Nats, data: Path, *, approval: Mapping[str, Any] = {}, **settings: Any
+) -> AsyncIterator[Site]:
+    """Planner, approval, audit and gateway on a fresh database. `ada` is administrator.
+
+    `approval` are settings of approval, the others are the gateway's.
+    """
     async with open_apps(postgres, nats, data) as apps:
         tokens = await _people(apps)
         await apps.start("planner", PlannerSettings, planner_app.build)
-        await apps.start("approval", ApprovalSettings, approval_app.build)
+        await apps.start("approval", ApprovalSettings, approval_app.build, **approval)
         await apps.start("audit", AuditSettings, audit_app.build)
         key = Secret(new_master_key())
         own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)

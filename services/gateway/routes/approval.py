@@ -9,7 +9,10 @@ from contracts import commands as c
 from contracts import http as h
 from contracts import http_approval as b
 from contracts.commands import AnyCommand
+from contracts.evolve import fold
 from contracts.http import Done
+from contracts.letter import letter_stream
+from contracts.letter_state import Letter, fold_letters
 from contracts.moments import moment
 from contracts.people import PEOPLE_STREAM, delegate_stream
 from contracts.people_state import People, fold_delegate, fold_people
@@ -232,6 +235,16 @@ def _reading(reading: "Reading") -> list[Route]:
         ),
         Route(
             method="GET",
+            path=f"{_PLAN}/letters",
+            handler=reading.letters,
+            name="list_letters",
+            summary="The letters about a plan's approval rounds, and how they fared.",
+            tag="approval",
+            answer=b.LetterPage,
+            codes=("plan_not_found",),
+        ),
+        Route(
+            method="GET",
             path="/api/v1/people",
             handler=reading.people,
             name="list_people",
@@ -287,6 +300,17 @@ class Reading:
         )
         return json_answer(view)
 
+    async def letters(self, call: Call) -> web.StreamResponse:
+        plan_id = plan_of(call)
+        plan = fold(await self._log.read_stream(f"plan-{plan_id}"))
+        if plan is None:
+            raise no_plan(plan_id)
+        found: list[b.LetterView] = []
+        for number in range(1, plan.approval.round + 1):
+            letters = fold_letters(await self._log.read_stream(letter_stream(plan_id, number)))
+            found += [_letter(one, number) for one in letters.letters.values()] if letters else []
+        return json_answer(b.LetterPage(letters=tuple(found)))
+
     async def people(self, call: Call) -> web.StreamResponse:
         people = await self._links()
         whole = {person: people.identities(person) for person in sorted(set(people.persons.values()))}
@@ -295,6 +319,20 @@ class Reading:
 
     async def _links(self) -> People:
         return fold_people(await self._log.read_stream(PEOPLE_STREAM)) or People()
+
+
+def _letter(letter: Letter, number: int) -> b.LetterView:
+    return b.LetterView(
+        round=number,
+        person=letter.person,
+        kind=letter.kind,
+        state=letter.state,
+        attempts=letter.attempts,
+        error=letter.error,
+        written_at=moment(letter.written_at),
+        next_at=when(letter.next_at),
+        ended_at=when(letter.ended_at),
+    )
 
 
 def _since(since: Since | None) -> b.SinceView | None:

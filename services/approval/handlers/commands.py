@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from contracts.approval_commands import DelegateVote, EndDelegation, LinkIdentities, UnlinkIdentity
 from contracts.commands import Accepted, Request, SubmitPlan, VoteOnPlan
@@ -13,19 +13,11 @@ from contracts.plan import Plan
 from contracts.plan_events import Event
 from infra.clock import Clock
 from infra.commands import Desk
-from infra.identity import User
 from infra.requests import system_request
 from services.approval.decider import Command, Known, decide, expire, remind
 from services.approval.decider.delegating import delegate_all, end_all
 from services.approval.decider.identities import link, unlink
-
-
-class Directory(Protocol):
-    """Who exists, in which groups. `infra.identity.Identities` has it."""
-
-    async def existing(self, refs: Iterable[str]) -> set[str]: ...
-    async def members(self, groups: Iterable[str]) -> dict[str, frozenset[str]]: ...
-    async def user(self, id: str) -> User | None: ...
+from services.approval.handlers.people import Directory, Links
 
 
 class Approval:
@@ -34,13 +26,13 @@ class Approval:
     def __init__(
         self,
         plans: Desk[Plan],
-        people: Desk[People],
+        links: Links,
         delegates: Desk[Delegate],
         directory: Directory,
         clock: Clock,
     ) -> None:
         self._plans = plans
-        self._people = people
+        self._links = links
         self._delegates = delegates
         self._directory = directory
         self._clock = clock
@@ -65,7 +57,7 @@ class Approval:
         async def decided(delegate: Delegate | None) -> tuple[Event, ...]:
             if isinstance(command, EndDelegation):
                 return end_all(delegate, command, request.actor)
-            known = Known(people=await self._links(), groups=await self._groups([command.to]))
+            known = Known(people=await self._links.read(), groups=await self._groups([command.to]))
             return delegate_all(delegate, command, request.actor, request.at, known)
 
         stream = delegate_stream(command.to)
@@ -82,7 +74,7 @@ class Approval:
             existing = await self._directory.existing(command.identities)
             return link(people, command, request.actor, frozenset(existing))
 
-        return await self._people.execute(request, PEOPLE_STREAM, decided, body={})
+        return await self._links.desk.execute(request, PEOPLE_STREAM, decided, body={})
 
     async def wake(self, stream: str, kind: str) -> None:
         """A deadline may have passed, or a reminder be due."""
@@ -100,7 +92,7 @@ class Approval:
         await self._plans.execute(request, stream, decided, cause=plan.position)
 
     async def _known(self, plan: Plan, command: Command, actor: str) -> Known:
-        people, delegate = await asyncio.gather(self._links(), self._delegates.read(delegate_stream(actor)))
+        people, delegate = await asyncio.gather(self._links.read(), self._delegates.read(delegate_stream(actor)))
         principal = command.on_behalf_of if isinstance(command, VoteOnPlan) else None
         others = [command.to] if isinstance(command, DelegateVote) else []
         asked = {*others, *(one for ref in (actor, principal) if ref for one in people.identities(ref))}
@@ -113,9 +105,6 @@ class Approval:
             delegations=delegate.delegations if delegate else (),
             members=await self._directory.members(named) if counts_rest and named else {},
         )
-
-    async def _links(self) -> People:
-        return await self._people.read(PEOPLE_STREAM) or People()
 
     async def _groups(self, identities: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The groups of those who are active users."""

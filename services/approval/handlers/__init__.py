@@ -1,0 +1,1 @@
+"""What approval does: answers commands, does what time makes due, writes letters and brings them to the mail server."""
