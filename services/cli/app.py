@@ -25,6 +25,12 @@ PLAN: tuple[Verb, ...] = (
     ("export", "plan_file:export", "Prints a plan as a file."),
     ("schema", "plan_file:schema", "Prints the JSON Schema of plan files."),
     ("copy", "plan:copy", "Creates a plan with the content of another."),
+    ("reorder", "drafting:reorder", "Puts all items of a draft into an order."),
+    ("versions", "versions:versions", "Lists who changed what when."),
+    ("version", "versions:version", "Prints a plan as it was at a version."),
+    ("diff", "versions:diff", "Shows what differs between two versions."),
+    ("restore", "versions:restore", "Brings an earlier version back."),
+    ("present", "versions:present", "Shows who has a plan open."),
     ("seal", "moves:seal", "Finishes planning and seals what will run."),
     ("conflicts", "calendar:conflicts", "Shows what is in a plan's way."),
     ("submit", "moves:submit", "Asks the approvers."),
@@ -44,6 +50,10 @@ PLAN: tuple[Verb, ...] = (
     ("watch", "record:watch", "Follows a plan live."),
 )
 ITEM: tuple[Verb, ...] = (
+    ("put", "drafting:put", "Adds or replaces an item of a draft."),
+    ("change", "drafting:change", "Changes fields of an item of a draft."),
+    ("remove", "drafting:remove", "Takes an item out of a draft."),
+    ("move", "drafting:move", "Puts an item of a draft elsewhere."),
     ("complete", "item:complete", "Confirms that a text item is done."),
     ("tick", "item:tick", "Ticks one sub-step."),
     ("execute", "item:execute", "Runs the workflow of an item."),

@@ -6,6 +6,7 @@ because the token would travel with them.
 """
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from services.cli.problems import Away, problem_of
 
 _RETRIED = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_SECONDS = 0.1
+_LARGE_BYTES = 1 << 20
 _LONGEST_PAUSE_SECONDS = 1.0
 _REQUEST = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _LONGEST_EVENT_BYTES = 2 * 1024 * 1024
@@ -144,7 +146,12 @@ class Gateway:
         while True:
             try:
                 async with self._session.request(
-                    method, self._url + path, params=params, headers=headers, data=data, allow_redirects=False
+                    method,
+                    self._url + path,
+                    params=params,
+                    headers=headers,
+                    data=_sendable(data),
+                    allow_redirects=False,
                 ) as response:
                     body, status = await response.read(), response.status
                     if status in _RETRIED:
@@ -190,6 +197,11 @@ class _Patience:
             self._notice(f"{self._url} is not available ({reason.rstrip('.')}); trying again for {self._seconds:.0f} s")
         await asyncio.sleep(wait)
         self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _sendable(data: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body in pieces: written at once it would hold up everything else."""
+    return io.BytesIO(data) if data is not None and len(data) > _LARGE_BYTES else data
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:

@@ -275,4 +275,7 @@ async def copy(plan: str, /, *, name: str | None = None, writing: Writing = WRIT
     async with asking(writing) as (gateway, output):
         body = {} if name is None else {"name": name}
         answer = await gateway.send("POST", f"{_PLANS}/{segment(plan)}/copy", body, key=writing.key)
-        _show_created(output, answer.body, answer.json()["id"])
+        done = answer.json()
+        _show_created(output, answer.body, done["id"])
+        if done.get("left_behind"):
+            output.note(f"Not copied, since its time has its own meaning: {' and '.join(done['left_behind'])}.")

@@ -12,6 +12,8 @@ import msgspec
 from contracts.refusals import Fault
 from services.cli.exits import Exit, exit_of_status
 
+_LONGEST = 120  # characters of a value in a line
+
 _HINTS = {
     Exit.NOT_ALLOWED: "Set GONOGO_TOKEN, or GONOGO_TOKEN_FILE, to a token of a user who may do this.",
     Exit.STALE: "Read it again, then repeat the command.",
@@ -47,6 +49,25 @@ class Away(Problem):
         self.key = key
 
 
+class Difference(msgspec.Struct):
+    """A field that two edits changed: see `contracts.merging.Clash`."""
+
+    path: str
+    base: Any = None
+    theirs: Any = None
+    yours: Any = None
+
+    def fault(self) -> Fault:
+        """As a line of a problem."""
+        was, now, wanted = (_shortly(one) for one in (self.base, self.theirs, self.yours))
+        return Fault(self.path, f"was {was}, is {now} by now, and you want {wanted}")
+
+
+def _shortly(value: object) -> str:
+    text = "nothing" if value is None else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
 class ProblemDocument(msgspec.Struct):
     """The fields of an RFC 9457 problem that we show. Whatever else stands in it is left alone."""
 
@@ -55,6 +76,7 @@ class ProblemDocument(msgspec.Struct):
     code: str = ""
     type: str = ""
     faults: tuple[Fault, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def problem_of(status: int, body: bytes) -> Problem:
@@ -64,10 +86,9 @@ def problem_of(status: int, body: bytes) -> Problem:
     sentence = document.detail or document.title or f"The gateway answered with status {status}."
     if status == 401 or (exit_code is Exit.STALE and not document.detail):
         sentence = f"{sentence} {_HINTS[exit_code]}"
+    faults = (*document.faults, *(one.fault() for one in document.differences))
     code = document.code or document.type.rpartition("/")[2].rpartition(":")[2]
-    return Problem(
-        sentence, exit_code, faults=document.faults, code="" if code == "about:blank" else code, status=status
-    )
+    return Problem(sentence, exit_code, faults=faults, code="" if code == "about:blank" else code, status=status)
 
 
 def _document(body: bytes) -> ProblemDocument:
