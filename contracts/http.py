@@ -352,10 +352,23 @@ class ApprovalView(Answered, frozen=True, kw_only=True):
     emergencies: tuple[EmergencyView, ...]
 
 
+class SystemView(Answered, frozen=True, kw_only=True):
+    """One of the systems that a round asks, and what it has said."""
+
+    system: str
+    result: Literal["waiting", "success", "failed", "executing"]
+    text: str
+    at: datetime | None
+
+
 class GateView(Answered, frozen=True, kw_only=True):
-    """`waits`: the plan waits here for an answer. `instance_code` is the code that a callback must bring."""
+    """`waits`: the plan waits here for an answer. `instance_code` is the code that a callback must bring.
+
+    `systems` must all say success; without any, the first verdict counts.
+    """
 
     waits: bool
+    systems: tuple[SystemView, ...]
     round: int
     state: Literal["none", "due", "open", "passed", "failed", "expired", "overridden", "closed"]
     instance_code: str
@@ -532,29 +545,6 @@ class RecordPage(Answered, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     next: str | None
     position: int
-
-
-class DeliveryView(Answered, frozen=True, kw_only=True):
-    """A hook on its way out, or at its end. `due`: it will be written down next. `next_at`: when it is tried again."""
-
-    id: str
-    plan: str
-    event: str
-    format: Literal["zadig", "standard"]
-    round: int
-    endpoint: str
-    state: Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
-    attempts: int
-    created_at: datetime | None
-    ended_at: datetime | None
-    status: int | None
-    error: str
-    next_at: datetime | None
-    version: int
-
-
-class DeliveryPage(Answered, frozen=True, kw_only=True):
-    deliveries: tuple[DeliveryView, ...]
 
 
 class StepView(Answered, frozen=True, kw_only=True):

@@ -68,6 +68,8 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
     "gate": (
         "The gates of a plan, where outside systems are asked.",
         (
+            ("show", "gate:show", "Shows what a plan waits for, and what happens then."),
+            ("resend", "gate:resend", "Sends the hooks of a gate's round again."),
             ("recheck", "gate:recheck", "Asks the outside system again."),
             ("override", "gate:override", "Goes on without its yes, with a reason."),
         ),
@@ -124,7 +126,14 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("replay", "hooks.replay:replay", "Sends recorded hooks again."),
         ),
     ),
-    "delivery": ("Hooks on their way out.", (("list", "endpoint:list_deliveries", "Lists the hooks of a plan."),)),
+    "delivery": (
+        "Hooks on their way out.",
+        (
+            ("list", "delivery:list_deliveries", "Lists hooks and how they got through."),
+            ("show", "delivery:show", "Shows a delivery with its attempts."),
+            ("resend", "delivery:resend", "Tries deliveries again: one, some, or all since."),
+        ),
+    ),
     "delegation": (
         "Who votes in whose place, on all plans.",
         (

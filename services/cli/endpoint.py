@@ -206,34 +206,3 @@ def _state(one: dict[str, Any]) -> str:
     if not one["enabled"]:
         return "disabled"
     return "unverified" if one["verify"] and not one["verified"] else "enabled"
-
-
-async def list_deliveries(plan: str, /, *, reading: Reading = READ) -> None:
-    """Lists the hooks of a plan and how they got through.
-
-    Parameters
-    ----------
-    plan
-        Id of the plan.
-    """
-    async with asking(reading) as (gateway, output):
-        answer = await gateway.get(f"/api/v1/plans/{segment(plan)}/deliveries")
-        if output.as_json:
-            output.json(answer.body)
-            return
-        rows = [
-            (
-                one["id"],
-                one["event"],
-                one["round"],
-                one["state"],
-                one["attempts"],
-                one["status"] or "",
-                when(one["created_at"]),
-                when(one["next_at"]),
-                one["error"],
-            )
-            for one in answer.json()["deliveries"]
-        ]
-        columns = ("id", "event", "round", "state", "attempts", "status", "created", "next try", "error")
-        output.table(columns, rows, empty="No hook was due yet.")

@@ -35,12 +35,14 @@ from services.gateway.route import Route
 from services.gateway.routes.approval import approval_routes
 from services.gateway.routes.calendar import calendar_routes
 from services.gateway.routes.callback import callback_routes
+from services.gateway.routes.deliveries import delivery_routes
 from services.gateway.routes.editing import editing_routes
 from services.gateway.routes.endpoints import endpoint_routes
 from services.gateway.routes.feed import feed_routes
 from services.gateway.routes.files import file_routes
 from services.gateway.routes.foresight import foresight_routes
 from services.gateway.routes.freezes import freeze_routes
+from services.gateway.routes.gates import gate_routes
 from services.gateway.routes.inbox import inbox_routes
 from services.gateway.routes.items import gate_orders, item_orders
 from services.gateway.routes.log_stream import log_stream_routes
@@ -164,6 +166,8 @@ def routes_of(parts: Parts) -> list[Route]:
         *feed_routes(parts.feed, parts.metrics, parts.presences),
         *presence_routes(desk, parts.presences),
         *callback_routes(orders),
+        *delivery_routes(orders, ground.log, desk),
+        *gate_routes(orders, ground.log, desk),
         *freeze_routes(orders, freezes, ground.clock),
         *inbox_routes(ground.log, desk, listing, ground.clock),
         *calendar_routes(orders, desk, calendar),

@@ -65,7 +65,9 @@ def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextSt
             yield NextStep(verb="continue", by=(), detail="The gate is passed; the system goes on.", gate=gate)
             return
         until = moment(state.deadline) if state.deadline else None
-        yield NextStep(verb="callback", by=(), detail="An outside answer is awaited.", gate=gate, until=until)
+        awaited = ", ".join(state.waiting_for)
+        detail = f"The answer of {awaited} is awaited." if awaited else "An outside answer is awaited."
+        yield NextStep(verb="callback", by=(), detail=detail, gate=gate, until=until)
     else:
         yield NextStep(verb="recheck", by=by, detail="Ask again, in a new round.", gate=gate)
     yield NextStep(verb="override", by=by, detail="Go on without the answer, with a reason.", gate=gate)

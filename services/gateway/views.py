@@ -1,6 +1,7 @@
 """Pure: from what the log folds to, to what is answered. No clock, no rights: everybody who may ask sees the same."""
 
 from datetime import datetime
+from typing import Any
 
 from contracts import http as h
 from contracts.http_approval import DelegationView, EmergencyView
@@ -229,9 +230,24 @@ def _level(level: ApprovalLevel, index: int, reached: int, missing: tuple[int, .
     )
 
 
+def system_views(state: GateState) -> tuple[h.SystemView, ...]:
+    """The systems that a round asks, and what each has said."""
+    views = []
+    for system in state.systems:
+        said = state.answer_of(system)
+        result: Any = said.result if said else "waiting"
+        views.append(
+            h.SystemView(
+                system=system, result=result, text=said.text if said else "", at=when(said.at) if said else None
+            )
+        )
+    return tuple(views)
+
+
 def _gate(state: GateState, waits: bool) -> h.GateView:
     return h.GateView(
         waits=waits,
+        systems=system_views(state),
         round=state.round,
         state=state.state,
         instance_code=state.instance_code,

@@ -184,7 +184,7 @@ async def test_the_record_of_a_plan_is_paged_in_both_orders(site: Site) -> None:
 
 async def test_the_deliveries_of_a_plan_show_how_they_fared(site: Site) -> None:
     plan = await site.plan()
-    assert (await site("GET", f"/api/v1/plans/{plan}/deliveries")).body == {"deliveries": []}
+    assert (await site("GET", f"/api/v1/plans/{plan}/deliveries")).body == {"deliveries": [], "next": None}
     async with open_log(site.apps) as log:
         await log.pool.execute(
             "insert into view.delivery "

@@ -124,7 +124,7 @@ async def open_site(
         await apps.start("planner", PlannerSettings, planner_app.build)
         await apps.start("approval", ApprovalSettings, approval_app.build, **approval)
         await apps.start("audit", AuditSettings, audit_app.build)
-        key = Secret(new_master_key())
+        key = settings.pop("master_key", None) or Secret(new_master_key())
         own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)
         async with AsyncExitStack() as ending, aiohttp.ClientSession() as session:
             gateway = await ending.enter_async_context(gateway_app.build(own))

@@ -1,4 +1,4 @@
-"""The callback of outside systems, field for field as the seed has it, and the orders about deliveries."""
+"""The callback of outside systems, field for field as the seed has it."""
 
 from aiohttp import web
 
@@ -7,8 +7,7 @@ from contracts import http as h
 from contracts.hook_commands import Proof
 from contracts.refusals import Refused
 from services.gateway.bodies import Body, read_bytes
-from services.gateway.names import delivery_of
-from services.gateway.orders import Orders, answered, done, order_of
+from services.gateway.orders import Orders, answered, order_of
 from services.gateway.route import Call, Route
 
 PROOF = ("webhook-id", "webhook-timestamp", "webhook-signature", "Gonogo-Endpoint")
@@ -17,7 +16,7 @@ _LONGEST_HEADER = 1_000
 
 
 def callback_routes(orders: Orders) -> list[Route]:
-    """The callback and the resending of hooks."""
+    """The callback."""
     hooks = Hooks(orders)
     return [
         Route(
@@ -42,29 +41,15 @@ def callback_routes(orders: Orders) -> list[Route]:
             writes=True,
             channel="callback",
         ),
-        Route(
-            method="POST",
-            path="/api/v1/deliveries/{delivery}/resend",
-            handler=hooks.resend,
-            name="resend_delivery",
-            summary="Try a delivery once more, now.",
-            tag="hooks",
-            answer=h.Done,
-            codes=("delivery_not_found",),
-            body=h.Nothing,
-            body_optional=True,
-            writes=True,
-        ),
     ]
 
 
 class Hooks:
-    """Hears answers to hooks and sends hooks again."""
+    """Hears answers to hooks."""
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._callback: Body[h.Callback] = Body(h.Callback)
-        self._nothing: Body[h.Nothing] = Body(h.Nothing, optional=True)
 
     async def answer(self, call: Call) -> web.StreamResponse:
         body = await read_bytes(call.request, "application/json")
@@ -89,13 +74,6 @@ class Hooks:
             return self._callback.read(body)
         except Refused as refused:
             raise Refused("malformed_body", refused.detail, refused.faults, **refused.facts) from None
-
-    async def resend(self, call: Call) -> web.StreamResponse:
-        delivery = delivery_of(call)
-        body = await read_bytes(call.request, "application/json")
-        order = order_of(call, body)
-        self._nothing.read(body)
-        return done(await self._orders.send(call, order, c.ResendDelivery(delivery=delivery)), delivery)
 
 
 def _proof(call: Call, body: bytes) -> Proof | None:

@@ -14,13 +14,12 @@ from contracts.run_state import fold_run
 from contracts.workflow import WorkflowRevised, workflow_stream
 from infra.commands import Desk
 from infra.eventlog import EventLog
-from infra.postgres import Row, load_sql
 from services.gateway.bodies import Query
 from services.gateway.listing import Listing
 from services.gateway.names import no_plan, plan_of, run_of, slug_of
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
-from services.gateway.views import plan_view, run_view, when
+from services.gateway.views import plan_view, run_view
 
 
 def reading_routes(log: EventLog, desk: Desk[Plan], listing: Listing) -> list[Route]:
@@ -124,15 +123,6 @@ def _around(around: "Around") -> list[Route]:
 
     return [
         route(
-            "/plans/{plan}/deliveries",
-            around.deliveries,
-            "get_deliveries",
-            "The hooks that went out for a plan, and how they fared.",
-            "hooks",
-            "plan_not_found",
-            answer=h.DeliveryPage,
-        ),
-        route(
             "/runs/{run}",
             around.run,
             "get_run",
@@ -160,15 +150,7 @@ class Around:
     def __init__(self, log: EventLog, desk: Desk[Plan]) -> None:
         self._log = log
         self._desk = desk
-        self._deliveries = load_sql("services.gateway", "deliveries")
         self._workflow_query = Query(h.WorkflowQuery)
-
-    async def deliveries(self, call: Call) -> web.StreamResponse:
-        plan = plan_of(call)
-        views = tuple(_delivery_view(row) for row in await self._log.pool.fetch(self._deliveries, plan))
-        if not views:
-            await existing_plan(self._desk, plan)
-        return json_answer(h.DeliveryPage(deliveries=views))
 
     async def run(self, call: Call) -> web.StreamResponse:
         run_id = run_of(call)
@@ -198,22 +180,3 @@ class Around:
         if found is None:
             raise Refused("workflow_not_found", f"Project {project} has no workflow {name} of that revision.")
         return json_answer(found, headers={"ETag": f'"{found.revision}"'})
-
-
-def _delivery_view(row: Row) -> h.DeliveryView:
-    return h.DeliveryView(
-        id=row["id"],
-        plan=row["plan"],
-        event=row["event"],
-        format=row["format"],
-        round=row["round"],
-        endpoint=row["endpoint"],
-        state=row["state"],
-        attempts=row["attempts"],
-        created_at=when(row["created_at"]),
-        ended_at=when(row["ended_at"]),
-        status=row["last_status"],
-        error=row["last_error"],
-        next_at=when(row["next_at"]),
-        version=row["version"],
-    )
