@@ -36,9 +36,10 @@ check: (_install "requirements-dev.txt")
 bench *ARGS: (_install "requirements-dev.txt") (_install "requirements-bench.txt")
     @"{{bin}}/python" -m tests.bench "$@"
 
-# write the JSON Schemas of the words anew
+# write the JSON Schemas of the words and the decision tables anew
 words: (_install "requirements-dev.txt")
     @"{{bin}}/python" -m tests.support.words
+    @"{{bin}}/python" -m tests.support.decisions
 
 # the local environment, made when it is missing or its requirements changed
 _install FILE:
