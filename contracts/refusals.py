@@ -89,6 +89,7 @@ STATUS: dict[str, int] = {
     "workflow_not_found": 404,
     "invalid_workflow": 422,
     "run_not_found": 404,
+    "log_gone": 410,
     # gates and callbacks
     "gate_not_open": 409,
     "gate_not_failed": 409,

@@ -12,7 +12,8 @@ the later one. Everything here blocks; call it in a thread when the amounts are 
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,6 +83,28 @@ class Blobs:
             digest.update(piece)
             said = True
         return digest.hexdigest() if said else ""
+
+    def runs(self) -> list[str]:
+        """The runs of which something is kept here."""
+        folder = self._root / "runs"
+        return sorted(path.name for path in folder.iterdir() if _RUN.fullmatch(path.name)) if folder.is_dir() else []
+
+    def touched_at(self, run: str) -> int:
+        """When an attempt of it last began to say something, in Unix microseconds; 0 when nothing is kept."""
+        try:
+            return (self._root / "runs" / _checked(_RUN, run)).stat().st_mtime_ns // 1_000
+        except FileNotFoundError:
+            return 0
+
+    def drop_run(self, run: str, digests: Iterable[str]) -> None:
+        """Drop what the run said, for good. A blob of these digests goes with it unless another run said the very same."""
+        shutil.rmtree(self._root / "runs" / _checked(_RUN, run), ignore_errors=True)
+        for part in (self._root / "parts").glob(f"{run}-*"):
+            part.unlink(missing_ok=True)
+        for digest in digests:
+            home = _home(self._root, _checked(_DIGEST, digest))
+            if home.is_file() and home.stat().st_nlink == 1:
+                home.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where a complete blob is. FileNotFoundError when it is not here; ValueError for what is no digest."""

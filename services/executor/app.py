@@ -31,6 +31,7 @@ from services.executor.adapters.place import owner_name, place_of
 from services.executor.adapters.script import Limits, Scripts
 from services.executor.adapters.step import FindSecret
 from services.executor.config import Settings
+from services.executor.handlers.cleaning import Cleaning, Keep
 from services.executor.handlers.commands import Commands
 from services.executor.handlers.plans import Plans
 from services.executor.handlers.reading import Shelf
@@ -89,6 +90,8 @@ class Executor:
         self._requests = http.Requests(blobs, networks(settings.http_allow))
         self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
+        keep = Keep(settings.keep_runs_days, settings.keep_logs_days)
+        self.cleaning = Cleaning(log, clock, folder, blobs, keep)
         self._desks = (plans, runs)
         self.reactor = Reactor("executor", tail, self._look, self._wanted, Sweeps(log).sweep, observe=self._observe)
         self.runs = Runs(
@@ -177,6 +180,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             timers = TimerLoop(ground.log.pool, "executor", ground.clock, executor.wake, wake=ground.wake)
             ground.run(executor.reactor.run(), "reactor of executor")
             ground.run(timers.run(), "timers of executor")
+            ground.run(executor.cleaning.run(), "cleaning of executor")
             ground.project(projections(ground.log), gather_seconds=0.05)
             ground.bus.serve("executor", Requests("executor", executor.handlers))
             await ground.bus.start()

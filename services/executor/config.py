@@ -28,3 +28,9 @@ class Settings(Shared, frozen=True, kw_only=True):
     max_output_bytes: Annotated[
         int, Meta(ge=1_000, description="A script step that says more than this is ended, in bytes.")
     ] = 1024 * 1024 * 1024
+    keep_runs_days: Annotated[
+        float, Meta(ge=1, description="Days after a run's end until the folders of its script steps are removed.")
+    ] = 7.0
+    keep_logs_days: Annotated[
+        float, Meta(ge=0, description="Days after a run's end until its log is removed; 0: never. Its digest stays.")
+    ] = 365.0

@@ -47,8 +47,11 @@ class StepFolder:
     def output(self) -> Path:
         return self.path / "output"
 
-    def spawn(self, script: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """Try to be the one who starts it. Who comes second has done nothing: see `started`. OSError if it cannot be."""
+    def spawn(self, script: str, env: Mapping[str, str], start_before: int | None = None) -> "subprocess.Popen[bytes]":
+        """Try to be the one who starts it. Who comes second has done nothing: see `started`. OSError if it cannot be.
+
+        `start_before` (Unix seconds): it does not start any more from then on, however long we were paused before this.
+        """
         (self.path / "work").mkdir(parents=True, exist_ok=True, mode=0o700)
         self._write_once("script", script)
         self._write_once("output", "")
@@ -57,7 +60,7 @@ class StepFolder:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a fresh file: nobody else has it
             return subprocess.Popen(
-                ["/bin/sh", "-c", _wrapper(), "gonogo-step", token],
+                ["/bin/sh", "-c", _wrapper(), "gonogo-step", token, str(start_before or "")],
                 stdin=lock,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -166,6 +169,49 @@ class StepFolder:
         """Drop what is large or secret. The claim stays: a paused starter that wakes up must find it."""
         self.output.unlink(missing_ok=True)
         shutil.rmtree(self.path / "work", ignore_errors=True)
+
+
+class RunFolder:
+    """The folders of all steps of one run, when the run is over."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def all_in(cls, root: Path) -> "list[RunFolder]":
+        """Those of all runs that have begun here."""
+        return [cls(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+
+    @property
+    def run(self) -> str:
+        return self._path.name
+
+    @property
+    def touched_at(self) -> int:
+        """When a step was last put into it, in Unix microseconds; 0 when it is gone."""
+        try:
+            return self._path.stat().st_mtime_ns // 1_000
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def left(self) -> bool:
+        """Something is here that goes with a step's end."""
+        return any(self._path.glob("*/output")) or any(self._path.glob("*/work"))
+
+    @property
+    def alive(self) -> bool:
+        """Some wrapper of it still lives."""
+        return any(_held(lock) for lock in self._path.glob("*/lock.*"))
+
+    def forget(self) -> None:
+        """As `StepFolder.forget`, for all of them."""
+        for step in self._path.iterdir():
+            StepFolder(step, "").forget()
+
+    def drop(self) -> None:
+        """No claim stands any more."""
+        shutil.rmtree(self._path, ignore_errors=True)
 
 
 def _wrapper() -> str:

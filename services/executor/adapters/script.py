@@ -18,7 +18,7 @@ import structlog
 from contracts.run import Blob, StepOutcome
 from contracts.workflow import ScriptStep, step_env
 from infra.blobs import Blobs
-from infra.clock import Clock
+from infra.clock import Clock, SystemClock
 from services.executor.adapters.folder import StepFolder
 from services.executor.adapters.saying import Masker, Outputs
 from services.executor.adapters.step import Ended, Job, Stop, Why, lost, stopped
@@ -30,6 +30,7 @@ _LONGEST_LOOK_SECONDS = 0.2
 _PIECE_BYTES = 256 * 1024
 _FAREWELL_SECONDS = 1.0
 _PIECES_PER_LOOK = 64
+_LATE_SECONDS = 3600
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -83,16 +84,25 @@ class Scripts:
         step = job.step
         assert isinstance(step, ScriptStep)
         try:
-            await asyncio.to_thread(self._spawn, folder, step.script, _environment(job, step))
+            await asyncio.to_thread(self._spawn, folder, step.script, _environment(job, step), self._start_before(job))
         except (OSError, ValueError) as error:
             log.warning("step_not_started", run=job.run, step=step.name, error=repr(error))
             if await asyncio.to_thread(folder.forbid):
                 return f"the process could not be started: {_reason(error)}"
         return ""
 
-    def _spawn(self, folder: StepFolder, script: str, environment: Mapping[str, str]) -> None:
+    def _start_before(self, job: Job) -> int | None:
+        """A starter may be paused for as long as it likes: an hour after its lease its process refuses to begin.
+
+        The processes know the machine's clock only. It is read first: a pause after that makes the time shorter.
+        """
+        now = SystemClock().now()
+        left = job.until - self._clock.now()
+        return (now + left) // 1_000_000 + _LATE_SECONDS if job.until else None
+
+    def _spawn(self, folder: StepFolder, script: str, environment: Mapping[str, str], start_before: int | None) -> None:
         """In a thread, which goes on where its driver is cancelled: the child must be known whoever waits for it."""
-        self._children.append(folder.spawn(script, environment))
+        self._children.append(folder.spawn(script, environment, start_before))
 
     async def close(self) -> None:
         """Wait for wrappers that have said their last word and are just about to end. Others live on without us."""

@@ -18,7 +18,10 @@ Why = Literal["cancelled", "executor_stopped"]
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One attempt of one step. `resumed`: its intent was recorded before, perhaps by another process in `place`."""
+    """One attempt of one step. `resumed`: its intent was recorded before, perhaps by another process in `place`.
+
+    `until`: the end of the lease under which it is begun (Unix µs of the executor's clock), 0 where there is none.
+    """
 
     plan: str
     item: str
@@ -32,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     started_at: int
     resumed: bool = False
     place: str = ""
+    until: int = 0
 
     def value(self, name: str) -> str:
         """An input in the clear. Only for the process or the request that needs it."""

@@ -110,6 +110,7 @@ def _job(run: Run, move: Perform) -> Job:
         started_at=state.started_at,
         resumed=move.resumed,
         place=state.place,
+        until=run.until,
     )
 
 

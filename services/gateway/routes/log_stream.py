@@ -25,7 +25,7 @@ from services.gateway.bodies import Query
 from services.gateway.names import item_of, plan_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.feed import DRAIN, HEADERS, HEARTBEAT_SECONDS, RETRY, write
-from services.gateway.routes.logs import attempt_of
+from services.gateway.routes.logs import attempt_of, demand_kept
 from services.gateway.routes.reading import existing_plan
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ def log_stream_routes(desk: Desk[Plan], blobs: Blobs, draining: Callable[[], boo
             answer_media="text/event-stream",
             query=h.LogQuery,
             headers=("Last-Event-ID",),
-            codes=("plan_not_found", "item_not_found", "run_not_found"),
+            codes=("plan_not_found", "item_not_found", "run_not_found", "log_gone"),
         )
     ]
 
@@ -67,7 +67,7 @@ class LiveLogs:
         plan, item = plan_of(call), item_of(call)
         attempt = attempt_of(await existing_plan(self._desk, plan), item, query.attempt)
         offset = _start(call, query)
-        await asyncio.to_thread(self._blobs.of_run, attempt.run)  # what cannot be read becomes a problem, not an answer
+        await demand_kept(self._blobs, attempt)  # what cannot be read becomes a problem, not half an answer
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(call.request)
         await response.write(RETRY)

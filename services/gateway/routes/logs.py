@@ -29,7 +29,7 @@ def log_routes(desk: Desk[Plan], blobs: Blobs) -> list[Route]:
             answer=str,
             answer_media="text/plain",
             query=h.LogQuery,
-            codes=("plan_not_found", "item_not_found", "run_not_found"),
+            codes=("plan_not_found", "item_not_found", "run_not_found", "log_gone"),
         )
     ]
 
@@ -55,6 +55,7 @@ class Logs:
                 "Gonogo-Complete": "true" if attempt.outcome else "false",
             }
         )
+        await demand_kept(self._blobs, attempt)
         pieces = self._blobs.read_run(attempt.run, query.offset)
         first = await asyncio.to_thread(_next, pieces)  # what cannot be read becomes a problem, not half an answer
         await response.prepare(call.request)
@@ -73,6 +74,13 @@ def attempt_of(plan: Plan, item_id: str, number: int | None) -> Attempt:
     if not attempts:
         raise Refused("run_not_found", f"Item {item_id!r} has no such run, so there is nothing to show.")
     return attempts[-1]
+
+
+async def demand_kept(blobs: Blobs, attempt: Attempt) -> None:
+    """Raises Refused(log_gone) where the attempt has said something and nothing of it is here any more."""
+    if attempt.log and not await asyncio.to_thread(blobs.of_run, attempt.run):
+        detail = "The log of this attempt is not kept any more; what it was is still proved by its digest."
+        raise Refused("log_gone", detail, sha256=attempt.log)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:
