@@ -187,6 +187,14 @@ class SkipItem(Command, frozen=True, tag="skip_item"):
     reason: ShortText = ""
 
 
+class CancelItem(Command, frozen=True, tag="cancel_item"):
+    """Cancel the running attempt of the item; the item is to be done again, or skipped."""
+
+    plan: PlanId
+    item: ItemId
+    reason: ShortText = ""
+
+
 class RetryItem(Command, frozen=True, tag="retry_item"):
     plan: PlanId
     item: ItemId
@@ -279,6 +287,7 @@ AnyCommand = (
     | TickSubStep
     | ExecuteItem
     | SkipItem
+    | CancelItem
     | RetryItem
     | WaiveItem
     | PutWorkflow
@@ -321,6 +330,7 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         TickSubStep,
         ExecuteItem,
         SkipItem,
+        CancelItem,
         RetryItem,
         WaiveItem,
         PutWorkflow,

@@ -31,5 +31,17 @@ class StartOverridden(Event, frozen=True, gc=False):
     rules: tuple[TimeRule, ...] = ()
 
 
-EVENTS: dict[str, type[Event]] = {"item.held.v1": ItemHeld, "plan.start_overridden.v1": StartOverridden}
+class ItemCancelRequested(Event, frozen=True, gc=False):
+    """The running attempt is to be cancelled: its step is stopped, no later one starts. `item.finished.v1` says when it has."""
+
+    item: str
+    attempt: int
+    reason: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    "item.held.v1": ItemHeld,
+    "item.cancel_requested.v1": ItemCancelRequested,
+    "plan.start_overridden.v1": StartOverridden,
+}
 OWNERS: dict[str, tuple[str, ...]] = {"executor": tuple(EVENTS)}

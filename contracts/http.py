@@ -393,7 +393,7 @@ class AttemptView(Answered, frozen=True, kw_only=True):
 class ItemView(Answered, frozen=True, kw_only=True):
     """An item as it is written and how far it is. `ready`: what it needs is settled.
 
-    `held`: why the system did not start it, though the plan has it do so.
+    `held`: why the system did not start it, though the plan has it do so. `stopping`: why its attempt is being cancelled.
     """
 
     item: Item
@@ -404,6 +404,7 @@ class ItemView(Answered, frozen=True, kw_only=True):
     remark: str
     reason: str
     held: str
+    stopping: str
     by: str
     at: datetime | None
 

@@ -61,7 +61,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 class ItemState(msgspec.Struct, frozen=True, gc=False):
     """Where an item stands. `digest` is the sealed digest under which it was settled: kept work must match it.
 
-    `held`: why the system could not start it and a person must.
+    `held`: why the system could not start it and a person must. `stopping`: why its running attempt is to be cancelled.
     """
 
     status: ItemStatus = "todo"
@@ -73,6 +73,7 @@ class ItemState(msgspec.Struct, frozen=True, gc=False):
     ticked: tuple[str, ...] = ()
     digest: str = ""
     held: str = ""
+    stopping: str = ""
 
     @property
     def running(self) -> Attempt | None:

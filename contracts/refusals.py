@@ -78,6 +78,7 @@ STATUS: dict[str, int] = {
     "item_not_todo": 409,
     "item_not_failed": 409,
     "item_running": 409,
+    "item_not_running": 409,
     "item_settled": 409,
     "item_needs": 409,
     "wrong_item_type": 409,

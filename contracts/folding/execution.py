@@ -38,7 +38,6 @@ def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
     attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
     attempts = state.attempts + (attempt,)  # noqa: RUF005 - copied in one go; a plan is folded more often than written
     plan.items[event.item] = replace(state, status="running", attempts=attempts, by=fact.actor, at=fact.at, held="")
-    plan.held = None
 
 
 def _item_finished(plan: Plan, event: e.ItemFinished, fact: Fact) -> None:
@@ -50,7 +49,7 @@ def _item_finished(plan: Plan, event: e.ItemFinished, fact: Fact) -> None:
             status = "todo" if event.outcome == "cancelled" else event.outcome
     else:
         attempts = tuple(_ended(one, event, fact) if one.number == event.attempt else one for one in attempts)
-    plan.items[event.item] = replace(state, status=status, attempts=attempts, at=fact.at)
+    plan.items[event.item] = replace(state, status=status, attempts=attempts, at=fact.at, stopping="")
 
 
 def _ended(attempt: Attempt, event: e.ItemFinished, fact: Fact) -> Attempt:

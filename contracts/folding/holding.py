@@ -1,4 +1,4 @@
-"""A start out of its time, and items that the system could not start."""
+"""A start out of its time, items that the system could not start, and attempts that are to be cancelled."""
 
 from msgspec.structs import replace
 
@@ -16,4 +16,12 @@ def _start_overridden(plan: Plan, event: e.StartOverridden, fact: Fact) -> None:
     plan.start_override = StartOverride(event.rules, event.reason, fact.actor, fact.at)
 
 
-APPLY: dict[str, Apply] = {"item.held.v1": _held, "plan.start_overridden.v1": _start_overridden}
+def _cancel_requested(plan: Plan, event: e.ItemCancelRequested, fact: Fact) -> None:
+    plan.items[event.item] = replace(plan.items.get(event.item, TODO), stopping=event.reason)
+
+
+APPLY: dict[str, Apply] = {
+    "item.held.v1": _held,
+    "item.cancel_requested.v1": _cancel_requested,
+    "plan.start_overridden.v1": _start_overridden,
+}

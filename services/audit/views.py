@@ -62,6 +62,7 @@ VERBS: Mapping[str, str] = {
     "item.skipped.v1": "skip",
     "item.waived.v1": "waive",
     "item.held.v1": "hold",
+    "item.cancel_requested.v1": "cancel",
     "plan.start_overridden.v1": "override start",
     "plan.held.v1": "hold for freeze",
     "plan.freeze_overridden.v1": "override freeze",

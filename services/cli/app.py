@@ -57,6 +57,7 @@ ITEM: tuple[Verb, ...] = (
     ("complete", "item:complete", "Confirms that a text item is done."),
     ("tick", "item:tick", "Ticks one sub-step."),
     ("execute", "item:execute", "Runs the workflow of an item."),
+    ("cancel", "item:cancel", "Cancels the running attempt of an item."),
     ("retry", "item:retry", "Runs a failed item again."),
     ("skip", "item:skip", "Leaves an item out, with a reason."),
     ("waive", "item:waive", "Accepts a failed item as it is, with a reason."),

@@ -1,4 +1,4 @@
-"""Commands on the items of a plan: complete, tick, execute, retry, skip, waive, and the log of a run."""
+"""Commands on the items of a plan: complete, tick, execute, cancel, retry, skip, waive, and the log of a run."""
 
 from typing import Any
 
@@ -66,6 +66,21 @@ async def retry(plan: str, item: str, /, *, writing: Writing = WRITE) -> None:
         Id of the item.
     """
     await _order(plan, item, "retry", {}, writing, "Started again")
+
+
+async def cancel(plan: str, item: str, /, *, reason: str, writing: Writing = WRITE) -> None:
+    """Cancels the running attempt of an item.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    item
+        Id of the item.
+    reason
+        Why.
+    """
+    await _order(plan, item, "cancel", {"reason": reason}, writing, "Asked to stop")
 
 
 async def skip(plan: str, item: str, /, *, reason: str, writing: Writing = WRITE) -> None:

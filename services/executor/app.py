@@ -60,6 +60,7 @@ _PLAN_FACTS = frozenset(
         "gate.passed.v1",
         "gate.overridden.v1",
         "item.started.v1",
+        "item.cancel_requested.v1",
     }
 )
 _ITEM_FACTS = frozenset({"item.finished.v1", "item.completed.v1", "item.skipped.v1", "item.waived.v1"})

@@ -135,7 +135,11 @@ def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
             yield NextStep(verb="execute", by=by, detail="Run it.", item=item.id)
         yield NextStep(verb="skip", by=by, detail="Leave it out, with a reason.", item=item.id)
     elif status == "running":
-        yield NextStep(verb="wait", by=(), detail="It is running.", item=item.id)
+        stopping = plan.state_of(item.id).stopping
+        detail = f"It is being cancelled: {stopping}" if stopping else "It is running."
+        yield NextStep(verb="wait", by=(), detail=detail, item=item.id)
+        if not stopping:
+            yield NextStep(verb="cancel", by=by, detail="Stop it, with a reason.", item=item.id)
 
 
 def _way_out(plan: Plan) -> Iterator[NextStep]:

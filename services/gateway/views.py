@@ -110,6 +110,7 @@ def _item(plan: Plan, item: Item) -> h.ItemView:
         remark=state.remark,
         reason=state.reason,
         held=state.held,
+        stopping=state.stopping,
         by=state.by,
         at=when(state.at),
     )

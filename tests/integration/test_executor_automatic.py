@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from contracts.commands import CompleteItem, ExecuteItem
+from contracts.commands import CancelItem, CompleteItem, ExecuteItem
 from contracts.run import run_id
 from contracts.values import Item, Rules, TextSpec
 from contracts.workflow import WorkflowInput
@@ -109,3 +109,17 @@ async def test_how_long_whole_good_runs_took_is_kept_and_rebuilding_agrees(house
         load_sql("services.gateway", "usual_times"), ["web", "web"], ["deploy", "none"]
     )
     assert [(row["workflow"], row["runs"], row["median"] > 0) for row in usual] == [("deploy", 1, True)]
+
+
+async def test_a_running_item_is_cancelled_without_the_plan_and_can_run_again(house: House, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    async with house.executor() as executor:
+        definition = await executor.put(deploy(script(f"while [ ! -e {go} ]; do sleep 0.05; done")))
+        plan = await house.executing(workflow_item(), definition=definition)
+        await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        await executor.ask(CancelItem(plan=plan, item="deploy", reason="it hangs"))
+        first = await house.item_is(plan, "todo")
+        go.touch()
+        await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        await house.item_is(plan, "done")
+    assert [(one.outcome, one.error) for one in first.attempts] == [("cancelled", "it hangs")]

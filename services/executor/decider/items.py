@@ -1,4 +1,4 @@
-"""The rules of acting on an item: complete, tick, execute, skip, retry, waive.
+"""The rules of acting on an item: complete, tick, execute, cancel, skip, retry, waive.
 
 Pure. Every refusal names the rule and the facts. A failed item is not done: it blocks the plan's success until it is
 retried with success, or skipped or waived with a reason by someone who may.
@@ -8,7 +8,17 @@ from typing import assert_never
 
 import msgspec
 
-from contracts.commands import Actor, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
+from contracts.commands import (
+    Actor,
+    CancelItem,
+    CompleteItem,
+    ExecuteItem,
+    RetryItem,
+    SkipItem,
+    TickSubStep,
+    WaiveItem,
+)
+from contracts.executing_events import ItemCancelRequested
 from contracts.guidance import moves_of_failed, told
 from contracts.plan import ItemState, Plan
 from contracts.plan_events import Event, Frozen, ItemCompleted, ItemSkipped, ItemWaived, SubStepTicked
@@ -20,7 +30,7 @@ from services.executor.decider.rules import demand_window, seal_drift, settling,
 from services.executor.decider.starting import demand_turn, next_attempt, start_item
 from services.executor.views import Workflows
 
-ItemCommand = CompleteItem | TickSubStep | ExecuteItem | SkipItem | RetryItem | WaiveItem
+ItemCommand = CompleteItem | TickSubStep | ExecuteItem | SkipItem | CancelItem | RetryItem | WaiveItem
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -42,6 +52,8 @@ def decide(plan: Plan | None, command: ItemCommand, context: Context) -> tuple[E
     demand_item_actor(plan, item, context.actor)
     if _already_so(plan.state_of(item.id), command, context.actor):
         return ()
+    if isinstance(command, CancelItem):  # at any time: it starts nothing
+        return _cancel(plan, item, command)
     _demand_executing(plan)
     demand_window(plan, context.at)
     if not isinstance(command, SkipItem | WaiveItem):  # these settle an item without doing anything
@@ -146,6 +158,18 @@ def _waive(plan: Plan, item: Item, command: WaiveItem) -> tuple[Event, ...]:
     _demand_reason(command.reason, "waived")
     waived = ItemWaived(item=item.id, reason=command.reason)
     return (waived, *settling(plan, statuses(plan, {item.id: "waived"})))
+
+
+def _cancel(plan: Plan, item: Item, command: CancelItem) -> tuple[Event, ...]:
+    state = plan.state_of(item.id)
+    running = state.running
+    if running is None:
+        detail = f"No attempt of item {item.id} runs; it is {state.status}."
+        raise Refused("item_not_running", detail, status=state.status)
+    _demand_reason(command.reason, "cancelled")
+    if state.stopping or plan.status not in {"executing", "timeout"}:
+        return ()  # what a reopened or cancelled plan has running is stopped already
+    return (ItemCancelRequested(item=item.id, attempt=running.number, reason=command.reason),)
 
 
 def _demand_todo(plan: Plan, item: Item) -> ItemState:

@@ -117,7 +117,7 @@ def unwanted(plan: Plan | None, item: str, attempt: int) -> str | None:
         return "the plan was cancelled"
     if plan.status != "executing" or state.status != "running":
         return "the plan was reopened"
-    return None
+    return state.stopping or None
 
 
 def cancel(run: Run, reason: str | None) -> tuple[Event, ...]:

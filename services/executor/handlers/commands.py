@@ -10,6 +10,7 @@ import structlog
 
 from contracts.commands import (
     Accepted,
+    CancelItem,
     Command,
     CompleteItem,
     ExecuteItem,
@@ -48,7 +49,7 @@ class Commands:
 
     def handlers(self) -> Mapping[type[Command], Handler]:
         """For `infra.requests.Requests`."""
-        of_items = (CompleteItem, TickSubStep, ExecuteItem, SkipItem, RetryItem, WaiveItem)
+        of_items = (CompleteItem, TickSubStep, ExecuteItem, SkipItem, CancelItem, RetryItem, WaiveItem)
         return {
             StartPlan: self.start,
             OverrideStart: self.start,
@@ -73,7 +74,7 @@ class Commands:
     async def act_on_item(self, request: Request) -> Accepted:
         """The item commands. The answer to a start names the attempt and its run."""
         command = request.command
-        assert isinstance(command, CompleteItem | TickSubStep | ExecuteItem | SkipItem | RetryItem | WaiveItem)
+        assert isinstance(command, items.ItemCommand)
         body: dict[str, Any] = {"id": command.plan, "item": command.item}
 
         async def decide(plan: Plan | None) -> Sequence[Event]:

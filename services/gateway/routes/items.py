@@ -43,6 +43,13 @@ def item_orders(orders: Orders) -> list[Route]:
             *("reason_required", "item_settled", "item_running"),
         ),
         route(
+            "cancel",
+            "Cancel the running attempt of an item, with a reason.",
+            h.Reason,
+            lambda call, body: c.CancelItem(plan=plan_of(call), item=item_of(call), reason=body.reason),
+            *("reason_required", "item_not_running"),
+        ),
+        route(
             "retry",
             "Run a failed item again, from the step that failed.",
             h.Nothing,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.commands import Actor, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
+from contracts.commands import Actor, CancelItem, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
+from contracts.executing_events import ItemCancelRequested
 from contracts.moments import moment
 from contracts.plan import Plan
 from contracts.plan_events import (
@@ -26,6 +27,7 @@ from contracts.seal import seal_of
 from contracts.values import GateRule, Gates, Rules, Window, WorkflowSpec
 from contracts.workflow import WorkflowInput
 from services.executor.decider.items import Context, ItemCommand, decide
+from services.executor.decider.runs import unwanted
 from services.executor.views import Found
 from tests.unit.executor.given import (
     ADMIN,
@@ -342,3 +344,19 @@ def test_inputs_too_large_for_a_run_are_refused_before_it_starts() -> None:
     given = Given(content(workflow(inputs={})))
     given.then(seal_of(given.plan.content, {"deploy": found(big).resolved}), ExecutionStarted(seal="x"))
     assert refusal(given.plan, execute(), workflows={"deploy": found(big)}).faults[0].path == "/inputs"
+
+
+def test_a_running_attempt_is_cancelled_once_with_a_reason_and_also_after_the_window() -> None:
+    given = Given(content(workflow(), window=OPEN)).executing().then(ItemStarted(item="deploy", attempt=1, run=RUN))
+    cancel = CancelItem(plan=PLAN, item="deploy", reason="it hangs")
+    requested = ItemCancelRequested(item="deploy", attempt=1, reason="it hangs")
+    assert when(given.plan, cancel) == when(given.plan, cancel, at=NOON + 9 * HOUR) == (requested,)
+    assert refusal(given.plan, replace(cancel, reason=" ")).code == "reason_required"
+    assert refusal(given.plan, cancel, EVE).code == "forbidden"
+    given.then(requested)
+    assert when(given.plan, cancel) == ()
+    assert unwanted(given.plan, "deploy", 1) == "it hangs"
+    given.then(ItemFinished(item="deploy", attempt=1, outcome="cancelled", error="it hangs"))
+    assert (given.plan.state_of("deploy").status, given.plan.state_of("deploy").stopping) == ("todo", "")
+    assert refusal(given.plan, cancel).code == "item_not_running"
+    assert when(given.plan, execute())[0] == ItemStarted(item="deploy", attempt=2, run=run_id(PLAN, "deploy", 2))

@@ -11,6 +11,7 @@ import pytest
 
 from contracts.commands import (
     Actor,
+    CancelItem,
     CancelPlan,
     CompleteItem,
     ExecuteItem,
@@ -74,7 +75,13 @@ def after(plan: Plan | None, events: Sequence[Event]) -> Plan:
 def key(plan: Plan) -> Any:
     states = (plan.items.get(item.id) for item in plan.content.items)
     short = tuple(
-        (one.status, len(one.attempts), one.attempts[-1].outcome if one.attempts else "", bool(one.held))
+        (
+            one.status,
+            len(one.attempts),
+            one.attempts[-1].outcome if one.attempts else "",
+            bool(one.held),
+            bool(one.stopping),
+        )
         if one is not None
         else None
         for one in states
@@ -113,6 +120,7 @@ def commands(plan: Plan, actor: Actor, at: int) -> Iterator[tuple[str, Callable[
             SkipItem(plan=PLAN, item=item.id),
             WaiveItem(plan=PLAN, item=item.id, reason="why"),
             WaiveItem(plan=PLAN, item=item.id),
+            CancelItem(plan=PLAN, item=item.id, reason="why"),
         ):
             yield repr(command), lambda command=command: items.decide(plan, command, context)  # type: ignore[misc]
     yield "start", lambda: walk.start(plan, PLAN, actor, at, all_found(plan))
