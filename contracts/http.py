@@ -189,10 +189,10 @@ class PlanQuery(Read, frozen=True, kw_only=True):
     """Filters are combined by "and"; several values of one filter (repeated, or with commas) by "or".
 
     `text` is looked for in name and description, in any case of letters. `window_from` and `window_to` find plans whose
-    window touches that time. `waiting_for`: whose vote is asked; `asked`: whom the plan waits for, for whatever reason.
-    `review_owed`: an emergency approval waits for a review.
-    `order`: `window` has what starts first first, and plans without a time last. `min_position`: not before the list
-    contains the log up to there (what a write answered).
+    window, or schedule where they have no window, touches that time. `waiting_for`: whose vote is asked; `asked`: whom the
+    plan waits for, for whatever reason. `review_owed`: an emergency approval waits for a review. `order`: `window` has what
+    starts first first, and plans without a time last. `min_position`: not before the list contains the log up to there
+    (what a write answered).
     """
 
     status: Annotated[tuple[Status, ...], Meta(max_length=20)] = ()

@@ -3,8 +3,8 @@ select id, idx, project, name, status, owners, touches, starts, ends
 from view.plan
 where id <> $1
   and touches && $2::text[]
-  and ends > $3
-  and starts < $4
+  and starts is not null
+  and int8range(starts, ends) && int8range($3, $4)
   and status not in ('success', 'cancel', 'timeout')
 order by starts, idx
 limit $5

@@ -10,8 +10,8 @@ where ($1::bigint is null or (coalesce(starts, 9223372036854775807), idx) > ($1,
   and ($7::text[] is null or labels && $7)
   and ($8::text[] is null or project = any($8))
   and ($9::text is null or strpos(search, $9) > 0)
-  and ($10::bigint is null or window_end > $10)
-  and ($11::bigint is null or window_start < $11)
+  and ($10::bigint is null and $11::bigint is null
+       or starts is not null and int8range(starts, ends) && int8range($10, $11))
   and ($13::text[] is null or touches && $13)
   and ($14::text[] is null or asked && $14)
   and ($15::boolean is null or review_owed = $15)
