@@ -10,8 +10,9 @@ from contracts.moments import micros
 from contracts.plan import Plan
 from contracts.references import references
 from contracts.refusals import Fault
-from contracts.values import ApprovalRule, Content, Item, WorkflowSpec
+from contracts.values import Content, Item, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
+from services.planner.decider.approvers import approver_faults
 from services.planner.decider.structure import structural_faults
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def sealing_faults(plan: Plan, at: int, known: "Known") -> tuple[Fault, ...]:
         *_people(content, known.people),
         *_times(content, at, known.zones),
         *_items(content, known),
-        *_approval(plan, known),
+        *approver_faults(plan, known),
     )
 
 
@@ -120,38 +121,3 @@ def _cycles(items: tuple[Item, ...]) -> Iterator[Fault]:
     for i, item in enumerate(items):
         if item.id in known:
             yield Fault(f"/items/{i}/needs", f"{item.id} can never start: its needs form a circle", "needs_circle")
-
-
-def _approval(plan: Plan, known: "Known") -> Iterator[Fault]:
-    excluded = separated(plan, known)
-    for i, level in enumerate(plan.content.approval.levels):
-        everyone: set[str] = set()
-        for j, rule in enumerate(level.rules):
-            able = voters(rule, known) - excluded
-            everyone |= able
-            if len(able) < rule.needed:
-                detail = f"needs {rule.needed} but only {len(able)} of these people may approve this plan"
-                yield Fault(f"/approval/levels/{i}/rules/{j}/needed", detail, "approvers_too_few")
-        wanted = sum(rule.needed for rule in level.rules)
-        if len(level.rules) > 1 and len(everyone) < wanted:
-            detail = f"needs {wanted} different people in all, and there are {len(everyone)}"
-            yield Fault(f"/approval/levels/{i}", detail, "approvers_too_few")
-
-
-def voters(rule: ApprovalRule, known: "Known") -> set[str]:
-    """The users that a rule names, groups counted by their members."""
-    people: set[str] = set()
-    for ref in rule.approvers:
-        people |= known.members.get(ref, frozenset()) if ref.startswith("group:") else {ref} & known.people
-    return people
-
-
-def separated(plan: Plan, known: "Known") -> set[str]:
-    """Who may not approve this plan, by its own rule of separation."""
-    people: set[str] = set()
-    if "editors" in plan.content.rules.separation:
-        people |= plan.editors
-    if "owner" in plan.content.rules.separation:
-        for ref in plan.content.owner:
-            people |= known.members.get(ref, frozenset()) if ref.startswith("group:") else {ref}
-    return people

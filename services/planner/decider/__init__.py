@@ -37,7 +37,8 @@ from services.planner.sealing import sealing_faults
 class Known(msgspec.Struct, frozen=True):
     """What the planner found out for one decision.
 
-    `people`: which references exist. `members`: group -> its users. `workflows` and `definitions` by item id, absent
+    `people`: which references exist. `members`: group -> its users. `persons`: identity -> the one person
+    behind it, where it has several. `workflows` and `definitions` by item id, absent
     where there is no such revision. `zones`: the names that a window may use. `frozen`: the occurrences of freezes that
     concern the plan in its window or at its schedule. `base`: the content that an edit was based on, where that is not
     the plan's; `version`: the content of the version to bring back.
@@ -47,6 +48,7 @@ class Known(msgspec.Struct, frozen=True):
     origin: Plan | None = None
     people: frozenset[str] = frozenset()
     members: Mapping[str, frozenset[str]] = {}
+    persons: Mapping[str, str] = {}
     workflows: Mapping[str, ResolvedWorkflow] = {}
     definitions: Mapping[str, WorkflowDefinition] = {}
     zones: frozenset[str] = frozenset()

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from contracts.commands import Accepted, CopyPlan, CreatePlan, Request, SealPlan
+from contracts.people import PEOPLE_STREAM
+from contracts.people_state import fold_people
 from contracts.plan import Plan
 from contracts.plan_events import Event, ResolvedWorkflow
 from contracts.values import Content, WorkflowSpec
@@ -100,9 +102,11 @@ class Planner:
                 read[which] = revision_of(await self._log.read_stream(stream), item.spec.revision)
             if (revised := read[which]) is not None:
                 workflows[item.id], definitions[item.id] = resolved(revised), revised.definition
+        people = fold_people(await self._log.read_stream(PEOPLE_STREAM))
         return Known(
             people=frozenset(await self._directory.existing(refs)),
             members=await self._directory.members(groups),
+            persons=people.persons if people else {},
             workflows=workflows,
             definitions=definitions,
             zones=self._zones,
