@@ -67,6 +67,12 @@ class SealPlan(Command, frozen=True, tag="seal_plan"):
     plan: PlanId
 
 
+class RehearsePlan(Command, frozen=True, tag="rehearse_plan"):
+    """How would it go from now on? Changes nothing. Answered by a `contracts.foresight.Rehearsal`."""
+
+    plan: PlanId
+
+
 class PutTemplate(Command, frozen=True, tag="put_template"):
     """A new revision of a template; the same again makes none."""
 
@@ -269,6 +275,7 @@ AnyCommand = (
     | RestorePlan
     | SealPlan
     | CheckSeal
+    | RehearsePlan
     | PutTemplate
     | DeleteTemplate
     | FillTemplate
@@ -313,6 +320,7 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         RestorePlan,
         SealPlan,
         CheckSeal,
+        RehearsePlan,
         PutTemplate,
         DeleteTemplate,
         FillTemplate,

@@ -41,6 +41,7 @@ STATUS: dict[str, int] = {
     "plan_exists": 409,
     "not_planning": 409,
     "not_sealable": 422,
+    "rehearsal_too_large": 422,
     "template_not_found": 404,
     "invalid_template": 422,
     "invalid_values": 422,

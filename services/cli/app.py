@@ -33,6 +33,7 @@ PLAN: tuple[Verb, ...] = (
     ("present", "versions:present", "Shows who has a plan open."),
     ("seal", "moves:seal", "Finishes planning and seals what will run."),
     ("conflicts", "calendar:conflicts", "Shows what is in a plan's way."),
+    ("rehearse", "foresight:rehearse", "Says how a plan would go, with nothing done."),
     ("submit", "moves:submit", "Asks the approvers."),
     ("review", "approval:review", "Shows what to look at before voting."),
     ("vote", "approval:vote", "Approves or rejects what was sealed."),

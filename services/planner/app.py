@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from contracts.commands import (
     ApplyPlan,
     CancelPlan,
-    CheckSeal,
     Command,
     CopyPlan,
     CreatePlan,
@@ -48,7 +47,8 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     async with open_ground("planner", settings) as ground:
         await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
         plans, freezes = Desk(ground.log, fold), Freezes(ground.log.pool)
-        planner = Planner(ground.log, plans, Identities(ground.log.pool), freezes)
+        people = Identities(ground.log.pool)
+        planner = Planner(ground.log, plans, people, freezes)
         freezing = Freezing(plans, Desk(ground.log, fold_freeze), freezes)
         handlers: dict[type[Command], Handler] = {
             CreatePlan: planner.create,
@@ -56,7 +56,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             **dict.fromkeys((EditPlan, *AnyEdit.__args__), Editor(ground.log, plans).edit),
             ApplyPlan: Filing(ground.log, plans).apply,
             SealPlan: planner.seal,
-            CheckSeal: Foreseeing(plans, planner).check_seal,
+            **Foreseeing(ground.log, plans, planner, people, freezes).handlers(),
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
             **freezing.handlers(),

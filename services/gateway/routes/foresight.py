@@ -1,9 +1,12 @@
-"""What would happen: whether a plan could be sealed. Questions that change nothing, answered by the deciding service."""
+"""What would happen: whether a plan could be sealed, and how it would go.
+
+Questions that change nothing, answered by the deciding service.
+"""
 
 from aiohttp import web
 
 from contracts import commands as c
-from contracts.foresight import SealCheck
+from contracts.foresight import Rehearsal, SealCheck
 from services.gateway.names import plan_of
 from services.gateway.orders import Orders, json_answer, question
 from services.gateway.route import Call, Route
@@ -23,6 +26,16 @@ def foresight_routes(orders: Orders) -> list[Route]:
             answer=SealCheck,
             codes=("plan_not_found",),
         ),
+        Route(
+            method="GET",
+            path="/api/v1/plans/{plan}/rehearsal",
+            handler=foresight.rehearsal,
+            name="rehearse_plan",
+            summary="How the plan would go from now on, by the rules that will run it, with nothing done.",
+            tag="plans",
+            answer=Rehearsal,
+            codes=("plan_not_found", "final", "rehearsal_too_large"),
+        ),
     ]
 
 
@@ -34,6 +47,9 @@ class Foresight:
 
     async def seal(self, call: Call) -> web.StreamResponse:
         return await self._asked(call, c.CheckSeal(plan=plan_of(call)))
+
+    async def rehearsal(self, call: Call) -> web.StreamResponse:
+        return await self._asked(call, c.RehearsePlan(plan=plan_of(call)))
 
     async def _asked(self, call: Call, command: c.AnyCommand) -> web.StreamResponse:
         accepted = await self._orders.send(call, question(), command)

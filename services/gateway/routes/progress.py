@@ -38,7 +38,7 @@ class Progress:
         self._log = log
         self._desk = desk
         self._clock = clock
-        self._usual_times = load_sql("services.gateway", "usual_times")
+        self._usual_times = load_sql("infra", "usual_times")
 
     async def one(self, call: Call) -> web.StreamResponse:
         plan = await existing_plan(self._desk, plan_of(call))

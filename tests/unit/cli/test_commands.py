@@ -258,3 +258,68 @@ async def test_a_followed_log_goes_on_where_it_broke_and_ends_as_the_attempt_did
     assert (first.path, first.query) == (f"/api/v1/plans/{PLAN}/items/deploy/log/stream", {"attempt": "1"})
     assert "Last-Event-ID" not in first.headers
     assert second.headers["Last-Event-ID"] == "4"
+
+
+REHEARSAL = {
+    "outcome": "timeout",
+    "code": "",
+    "detail": "",
+    "faults": [],
+    "window_suffices": False,
+    "spare_seconds": None,
+    "expected_seconds": None,
+    "at_least_seconds": 300.0,
+    "starts_at": "2026-11-20T20:00:00Z",
+    "ends_at": "2026-11-20T20:05:00Z",
+    "steps": [{"at": "2026-11-20T20:00:00Z", "type": "plan.sealed.v1", "by": "user:olivia", "item": "", "gate": ""}],
+    "approval": [
+        {
+            "level": 1,
+            "opens_at": "2026-11-20T20:00:00Z",
+            "rules": [
+                {"approvers": [], "needed": 1, "people": ["user:ana"], "kept_out": {"user:ben": "self_approval"}}
+            ],
+        }
+    ],
+    "hooks": [],
+    "stages": [["deploy"]],
+    "items": [
+        {
+            "item": "deploy",
+            "name": "Deploy",
+            "stage": 1,
+            "starts_at": "2026-11-20T20:00:00Z",
+            "ends_at": None,
+            "expected_seconds": 600.0,
+            "basis": "median of 3 earlier runs of web/deploy",
+        }
+    ],
+    "assumptions": ["Nobody rejects."],
+}
+
+
+async def test_a_rehearsal_that_does_not_get_to_the_end_says_so_and_ends_with_1(
+    shell: Shell, fake: FakeGateway
+) -> None:
+    fake.answer(200, REHEARSAL)
+    code, out, err = await shell.run("plan", "rehearse", PLAN)
+    assert code == 1
+    assert "does not suffice" in out
+    assert "300.0" not in out
+    assert "5 min at least" in out
+    assert "median of 3 earlier runs of web/deploy" in out
+    assert "Nobody rejects." in err
+    code, out, _ = await shell.run("plan", "rehearse", PLAN, "--steps")
+    assert "plan.sealed.v1" in out
+
+
+async def test_a_seal_check_ends_with_1_and_lists_every_fault(shell: Shell, fake: FakeGateway) -> None:
+    faults = [{"path": "/items", "detail": "is empty"}]
+    fake.answer(
+        200, {"sealable": False, "detail": "1 problem.", "code": "not_sealable", "faults": faults, "version": 3}
+    )
+    code, out, err = await shell.run("plan", "seal", PLAN, "--check")
+    assert code == 1
+    assert "/items" in out
+    assert "not_sealable" in err
+    assert [asked.method for asked in fake.asked] == ["GET"]
