@@ -82,6 +82,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         breakers=breakers,
         patience=settings.patience(),
         timeout_seconds=settings.hook_timeout_seconds,
+        concurrency=settings.hook_concurrency,
     )
 
     def observe(facts: list[Fact]) -> None:
@@ -95,7 +96,6 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         clock,
         gatekeeper,
         courier,
-        concurrency=settings.hook_concurrency,
         observe=observe,
     )
     hooks = Hooks(log.read_stream)

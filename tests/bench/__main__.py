@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-BENCHES = ("system", "listing", "waiting", "projection", "relay", "append")
+BENCHES = ("system", "listing", "waiting", "projection", "relay", "append", "deliveries")
 FOLDER = Path("build/bench")
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 Wake = Callable[[str], None]
 """Has a stream looked at."""
@@ -35,6 +36,34 @@ class Alarms:
         handle = self._set.pop(stream, None)
         if handle is not None:
             handle.cancel()
+
+
+class Turns:
+    """So many at once in all. Who is slow stops counting after `slow_seconds`, so that many who hang hold up nobody else;
+    how many those can be, the lanes bound."""
+
+    def __init__(self, count: int, *, slow_seconds: float = 0.5) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._slow_seconds = slow_seconds
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Waits for a turn."""
+        await self._free.acquire()
+        held = True
+
+        def give_back() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._free.release()
+
+        slow = asyncio.get_running_loop().call_later(self._slow_seconds, give_back)
+        try:
+            yield
+        finally:
+            slow.cancel()
+            give_back()
 
 
 class Lanes:

@@ -8,7 +8,8 @@ attempt come four questions that only delay it: the hook before it, the host's b
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -29,18 +30,21 @@ from infra.requests import fingerprint_of
 from services.hook_dispatcher.adapters import Hook, Sender
 from services.hook_dispatcher.decider import deliveries
 from services.hook_dispatcher.decider.deliveries import Patience, Sent, next_step
-from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
+from services.hook_dispatcher.handlers.alarms import Alarms, Lanes, Turns
 from services.hook_dispatcher.handlers.breakers import Breakers, Rates, host_of
 from services.hook_dispatcher.handlers.keys import Keys
 from services.hook_dispatcher.handlers.rendering import Hooked, Rendering
 from services.hook_dispatcher.views.delivery import Delivery, after
 from services.hook_dispatcher.views.hooks import OWN
+from services.hook_dispatcher.views.rows import DeliveryRow, unbegun
 
 log = structlog.get_logger(__name__)
 
 _ACTOR = "service:hook_dispatcher"
 _PACKAGE = "services.hook_dispatcher"
 _MARGIN_SECONDS = 2.0  # from the request's time limit to the end of the attempt: time to append the outcome
+_MOST_RAISED = 4_000
+"""Deliveries that are remembered from when they were raised until their stream begins; others are read."""
 _CHALLENGED = "endpoint.challenged.v1"
 _GONE = "the receiver says that it is gone (410)"
 
@@ -62,6 +66,7 @@ class Courier:
         breakers: Breakers,
         patience: Patience,
         timeout_seconds: float,
+        concurrency: int,
     ) -> None:
         """`change_endpoint(endpoint, key, change)` appends what `change` says of the endpoint as it is then."""
         self._log = event_log
@@ -73,17 +78,19 @@ class Courier:
         self.breakers = breakers
         self._rates = Rates()
         self._patience = patience
+        self._turns = Turns(concurrency)
         self._attempt_micros = int((timeout_seconds + _MARGIN_SECONDS) * 1_000_000)
         self._rendering = Rendering(event_log)
         self._read_rows = load_sql(_PACKAGE, "read_deliveries")
         self._before = load_sql(_PACKAGE, "delivery_before")
         self._next = load_sql(_PACKAGE, "delivery_next")
         self._owner = random_id()
+        self._raised: OrderedDict[str, Delivery] = OrderedDict()
 
     async def look(self, stream: str, alarms: Alarms, lanes: Lanes) -> None:
         """Bring this delivery as far as it gets now."""
         while True:
-            delivery = await self._deliveries.read(stream) or await self._due(stream)
+            delivery = self._raised.get(stream) or await self._deliveries.read(stream) or await self._due(stream)
             if delivery is None:
                 return
             now = self._clock.now()
@@ -101,23 +108,19 @@ class Courier:
                     if not await self._brought_on(delivery, stream, alarms, lanes):
                         return
 
+    def know(self, rows: Iterable[DeliveryRow]) -> None:
+        """These were raised just now. What is known of them is not read again; that it still holds, the append checks."""
+        for row in rows:
+            self._raised[f"delivery-{row.id}"] = unbegun(row)
+        while len(self._raised) > _MOST_RAISED:
+            self._raised.popitem(last=False)
+
     async def _due(self, stream: str) -> Delivery | None:
         """A delivery whose stream is not begun, as its row has it: at version 0. None: there is no such row."""
         rows = await self._log.pool.fetch(self._read_rows, [stream_id(stream)])
         if not rows:
             return None
-        row = rows[0]
-        created = DeliveryCreated(
-            plan=row["plan"],
-            event=row["event"],
-            round=row["round"],
-            endpoint=row["endpoint"],
-            raised_by=row["raised_by"],
-            size=0,
-            sha256="",
-            format=row["format"],
-        )
-        return Delivery(row["id"], created, row["created_at"], 0, row["raised_by"], since=row["created_at"])
+        return unbegun(DeliveryRow(**dict(rows[0])))
 
     async def _brought_on(self, delivery: Delivery, stream: str, alarms: Alarms, lanes: Lanes) -> bool:
         """Try, if nothing holds it back. False: it waits, and whatever it waits for wakes it."""
@@ -188,29 +191,32 @@ class Courier:
     async def _try(self, delivery: Delivery, endpoint: Endpoint) -> Sent | None:
         """One attempt, if it is ours to make, and what came of it; None where another one was first."""
         body = await self._body(delivery)
-        until = self._clock.now() + self._attempt_micros
-        intent = deliveries.attempt(delivery, until)
-        first = () if delivery.version else (await self._first(delivery),)
-        position = await self._append(delivery, (*first, *intent), "attempt")
-        if position is None:
-            return None
-        begun = replace(
-            after(delivery, intent[0], self._clock.now()),
-            version=delivery.version + len(first) + 1,
-            position=position,
-        )
-        try:
-            sent = await self._send(begun, endpoint, body)
-        except asyncio.CancelledError:
-            events = deliveries.interrupted(begun, self._clock.now(), self._patience)
-            await asyncio.shield(self._append(begun, events, "outcome"))
-            raise
+        async with self._turns.one():
+            begun = await self._intended(delivery)
+            if begun is None:
+                return None
+            try:
+                sent = await self._send(begun, endpoint, body)
+            except asyncio.CancelledError:
+                events = deliveries.interrupted(begun, self._clock.now(), self._patience)
+                await asyncio.shield(self._append(begun, events, "outcome"))
+                raise
         await self._tell_endpoint(begun, sent)
         events = deliveries.outcome(begun, sent, self._clock.now(), random.random(), self._patience)  # noqa: S311 - jitter
         if await self._append(begun, events, "outcome") is None:
             log.warning("outcome_too_late", delivery=delivery.id, attempt=begun.attempts, status=sent.status)
             return None
         return sent
+
+    async def _intended(self, delivery: Delivery) -> Delivery | None:
+        """The delivery with the intent of an attempt, recorded; None where somebody else was first."""
+        intent = deliveries.attempt(delivery, self._clock.now() + self._attempt_micros)
+        first = () if delivery.version else (await self._first(delivery),)
+        position = await self._append(delivery, (*first, *intent), "attempt")
+        if position is None:
+            return None
+        begun = after(delivery, intent[0], self._clock.now())
+        return replace(begun, version=delivery.version + len(first) + 1, position=position)
 
     async def _tell_endpoint(self, delivery: Delivery, sent: Sent) -> None:
         """What the answer says of the endpoint itself. Before the outcome is recorded: a crash between tries again."""
@@ -277,6 +283,7 @@ class Courier:
         """The position of what we appended; None when somebody else was first. The key names this process, so another
         one's intent is never taken for ours."""
         stream = f"delivery-{delivery.id}"
+        self._raised.pop(stream, None)
         key = f"{stream}/{delivery.version}/{what}/{self._owner}"
         outcome = await self._log.append(
             Append(

@@ -5,7 +5,7 @@ However much is due, only so many deliveries are in memory: the rest stays in th
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from contracts.envelope import Fact, category
 from infra.clock import Clock
@@ -17,6 +17,7 @@ from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
 from services.hook_dispatcher.handlers.breakers import host_of
 from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
+from services.hook_dispatcher.views.rows import DeliveryRow
 
 PLAN_FACTS = {"plan.start_requested.v1", "plan.items_settled.v1", "plan.sealed.v1"}
 DELIVERY_FACTS = frozenset({"delivery.resent.v1"})
@@ -41,7 +42,6 @@ class Work:
         gatekeeper: Gatekeeper,
         courier: Courier,
         *,
-        concurrency: int,
         observe: Callable[[list[Fact]], None],
     ) -> None:
         self._log = log
@@ -56,7 +56,7 @@ class Work:
             wanted,
             self._sweep,
             sweep_seconds=_SWEEP_SECONDS,
-            concurrency=concurrency,
+            concurrency=_MOST_BUSY,  # how many send at once, the courier says
             observe=observe,
         )
         self._alarms = Alarms(self._reactor.due, farthest_seconds=_HORIZON_SECONDS)
@@ -92,13 +92,13 @@ class Work:
         """A timer of ours fell due: a gate's deadline."""
         self._reactor.due(stream)
 
-    def raised(self, streams: Iterable[str]) -> None:
+    def raised(self, rows: Sequence[DeliveryRow]) -> None:
         """The projection of this process found these deliveries due."""
-        for stream in streams:
-            if self._reactor.busy >= _MOST_BUSY:
-                self._more = True
-                return
-            self._reactor.due(stream)
+        room = max(0, _MOST_BUSY - self._reactor.busy)
+        self._more = self._more or len(rows) > room
+        self._courier.know(rows[:room])
+        for row in rows[:room]:
+            self._reactor.due(f"delivery-{row.id}")
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "plan":

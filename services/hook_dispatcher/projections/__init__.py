@@ -45,8 +45,8 @@ class Hooks:
         self._read_deliveries = load_sql(_PACKAGE, "read_deliveries")
         self._put_endpoints = load_sql(_PACKAGE, "put_endpoints")
         self._put_deliveries = load_sql(_PACKAGE, "put_deliveries")
-        self.raised: list[str] = []
-        """The streams of the deliveries that the last facts made due, for whoever brings them once this is committed."""
+        self.raised: list[DeliveryRow] = []
+        """The deliveries that the last facts made due, for whoever brings them once this is committed."""
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Fold in the order of the log, since an endpoint wants a hook or not at the moment when it is raised."""
@@ -71,7 +71,7 @@ class Hooks:
                 case "delivery":
                     changes.delivery(fact)
         await self._put(conn, changes)
-        self.raised = [f"delivery-{one}" for one in changes.raised]
+        self.raised = changes.raised
 
     async def _put(self, conn: "Connection", changes: "_Changes") -> None:
         if changes.put_endpoints:
@@ -90,7 +90,7 @@ class _Changes:
         self.deliveries: dict[str, DeliveryRow] = {}
         self.put_endpoints: set[str] = set()
         self.put_deliveries: set[str] = set()
-        self.raised: list[str] = []
+        self.raised: list[DeliveryRow] = []
 
     def wanted(self, fact: Fact) -> bool:
         return any(may_want(endpoint, fact) for endpoint in self.endpoints.values())
@@ -120,7 +120,7 @@ class _Changes:
     def _raise(self, endpoint: str, raised: Raised, fact: Fact, plan: str) -> None:
         row = due_row(delivery_id(endpoint, fact.position, raised), endpoint, raised, fact, plan)
         self._keep(row)
-        self.raised.append(row.id)
+        self.raised.append(row)
 
     def _keep(self, row: DeliveryRow) -> None:
         self.deliveries[row.id] = row

@@ -15,6 +15,7 @@ from contracts.delivery import (
 )
 from contracts.envelope import Fact
 from contracts.plan_events import Event
+from services.hook_dispatcher.views.delivery import Delivery
 from services.hook_dispatcher.views.hooks import Raised
 
 RowState = Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
@@ -61,6 +62,21 @@ def due_row(delivery: str, endpoint: str, raised: Raised, fact: Fact, plan: str)
         position=fact.position,
         format=raised.format,
     )
+
+
+def unbegun(row: DeliveryRow) -> Delivery:
+    """The delivery whose stream is not begun, at version 0, by its row."""
+    created = DeliveryCreated(
+        plan=row.plan,
+        event=row.event,
+        round=row.round,
+        endpoint=row.endpoint,
+        raised_by=row.raised_by,
+        size=0,
+        sha256="",
+        format=row.format,
+    )
+    return Delivery(row.id, created, row.created_at, 0, row.raised_by, since=row.created_at)
 
 
 def advanced(row: DeliveryRow, event: Event | None, fact: Fact) -> DeliveryRow:

@@ -1,5 +1,7 @@
 """Headers, classes of failure, alarms and lanes, and that a row of the table says what the fold says."""
 
+import asyncio
+
 import pytest
 from aiohttp import ClientConnectionError, ClientConnectorError, ServerTimeoutError
 from aiohttp.client_reqrep import ConnectionKey
@@ -19,7 +21,7 @@ from contracts.registry import DECODERS
 from contracts.webhooks import key_of, signature
 from infra.addresses import Blocked
 from services.hook_dispatcher.adapters import Hook, headers, kind_of, retry_after
-from services.hook_dispatcher.handlers.alarms import Alarms, Lanes
+from services.hook_dispatcher.handlers.alarms import Alarms, Lanes, Turns
 from services.hook_dispatcher.views.delivery import fold_delivery
 from services.hook_dispatcher.views.hooks import Raised
 from services.hook_dispatcher.views.rows import advanced, due_row
@@ -164,3 +166,37 @@ def test_no_wake_is_lost_on_one_that_entered_by_itself_or_has_nothing_to_do() ->
     lanes.leave("one")
     lanes.pass_on("one")  # y has nothing to do
     assert rung == ["b", "d", "y", "z"]
+
+
+async def test_who_hangs_gives_its_turn_to_another() -> None:
+    turns, never = Turns(1, slow_seconds=0.01), asyncio.Event()
+
+    async def hangs() -> None:
+        async with turns.one():
+            await never.wait()
+
+    hanging = asyncio.create_task(hangs())
+    await asyncio.sleep(0)
+    async with turns.one():
+        assert not hanging.done()
+    never.set()
+    await hanging
+
+
+async def test_a_turn_is_given_back_once() -> None:
+    turns = Turns(1, slow_seconds=0.01)
+    second_in, go_on = asyncio.Event(), asyncio.Event()
+
+    async def second() -> None:
+        async with turns.one():
+            second_in.set()
+            await go_on.wait()
+
+    async with turns.one():
+        waiting = asyncio.create_task(second())
+        await second_in.wait()  # the first has been slow
+    third = asyncio.create_task(turns.one().__aenter__())
+    await asyncio.sleep(0)
+    assert not third.done()
+    go_on.set()
+    await asyncio.gather(waiting, third)
