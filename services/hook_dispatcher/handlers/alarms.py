@@ -91,11 +91,10 @@ class Lanes:
         self._not_waiting(endpoint, stream)
         return True
 
-    def hold(self, endpoint: str, stream: str, first: Callable[[], None]) -> None:
-        """Wait though there is room. `first` is called for the first that waits: it finds out for all of them."""
+    def hold(self, endpoint: str, stream: str, alarm: Wake) -> None:
+        """Wait though there may be room. `alarm` is set for the first that waits: it goes, or finds out, for all of them."""
         self._wait(endpoint, stream)
-        if next(iter(self._waiting.get(endpoint, ())), stream) == stream:
-            first()
+        alarm(next(iter(self._waiting[endpoint]), stream))
 
     def leave(self, endpoint: str) -> None:
         """There is room for one more."""

@@ -91,16 +91,19 @@ class Rates:
     def __init__(self) -> None:
         self._next: OrderedDict[str, int] = OrderedDict()
 
-    def wait_until(self, endpoint: str, per_minute: int, now: int) -> int:
-        """0, and one attempt is counted; or when to ask again."""
+    def free_at(self, endpoint: str, per_minute: int, now: int) -> int:
+        """0: one may go; else when. Asking changes nothing."""
         if per_minute <= 0:
             return 0
+        free_at = self._next.get(endpoint, 0)
+        return free_at if free_at > now else 0
+
+    def count(self, endpoint: str, per_minute: int, now: int) -> None:
+        """One goes. What was not used of the last second may be used at once."""
+        if per_minute <= 0:
+            return
         step = 60 * _SECOND // per_minute
-        free_at = max(self._next.get(endpoint, 0), now - _SECOND + step)
-        if free_at > now:
-            return free_at
-        self._next[endpoint] = free_at + step
+        self._next[endpoint] = max(self._next.get(endpoint, 0), min(now, now - _SECOND + step)) + step
         self._next.move_to_end(endpoint)
         while len(self._next) > _REMEMBERED:
             self._next.popitem(last=False)
-        return 0

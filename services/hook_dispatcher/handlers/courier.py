@@ -136,16 +136,14 @@ class Courier:
         if until and (died := deliveries.held_back(delivery, now, self._patience)):
             await self._append(await self._begun(delivery), died, "held")
             return True
+        until = until or self._rates.free_at(endpoint.id, endpoint.rate_per_minute, now)
         if until:
-            lanes.hold(endpoint.id, stream, lambda: alarms.set(stream, (until - now) / 1_000_000))
+            lanes.hold(endpoint.id, stream, lambda first: alarms.set(first, (until - now) / 1_000_000))
             return False
         if not lanes.enter(endpoint.id, stream, endpoint.concurrency):
             return False
         try:
-            until = self._rates.wait_until(endpoint.id, endpoint.rate_per_minute, now)
-            if until:
-                alarms.set(stream, (until - now) / 1_000_000)
-                return False
+            self._rates.count(endpoint.id, endpoint.rate_per_minute, now)
             self.breakers.enter(host, now)
             sent = await self._try(delivery, endpoint)
             well_again = sent is not None and self.breakers.heard(host, sent, self._clock.now())

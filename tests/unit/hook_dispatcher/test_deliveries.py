@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.commands import PutEndpoint
 from contracts.delivery import (
@@ -15,8 +16,18 @@ from contracts.delivery import (
     DeliverySucceeded,
     EndpointPut,
 )
+from contracts.endpoint import (
+    EndpointChallenged,
+    EndpointDisabled,
+    EndpointEnabled,
+    EndpointRotated,
+    EndpointTested,
+    EndpointVerified,
+)
 from contracts.endpoint_state import Endpoint, fold_endpoint
+from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint
 from contracts.plan_events import Event
+from services.hook_dispatcher.adapters import echoes
 from services.hook_dispatcher.decider import deliveries, endpoints
 from services.hook_dispatcher.decider.deliveries import Patience, Sent, next_step
 from services.hook_dispatcher.views.delivery import Delivery, fold_delivery
@@ -213,3 +224,83 @@ def test_all_faults_of_an_endpoint_are_told_at_once() -> None:
     wrong = putting(url="ftp://a:b@e.org/", events=(), secret_ref="../x y")
     refusal = given(None).when(lambda before: endpoints.put(before, wrong, ADA, "c")).refused("invalid_endpoint")
     assert [fault.path for fault in refusal.faults] == ["/url", "/url", "/events", "/secret_ref"]
+
+
+def patterned(*events: str, **fields: Any) -> PutEndpoint:
+    return putting(**{"events": events, "format": "standard", **fields})
+
+
+def test_patterns_are_kept_once_each_where_the_form_can_carry_events() -> None:
+    (event,) = endpoints.put(None, patterned("plan.*", "start_execute", "plan.*"), ADA, "c")
+    assert isinstance(event, EndpointPut)
+    assert event.events == ("plan.*", "start_execute")
+
+
+@pytest.mark.parametrize(
+    ("command", "paths"),
+    [
+        (patterned("plan.seald"), {"/events/0"}),
+        (patterned("plan.*", "Plan.x", "endpoint.put.v1"), {"/events/1", "/events/2"}),
+        (patterned("plan.*", format="zadig"), {"/events/0"}),
+        (patterned("plan.*", plan="x"), {"/plan"}),
+        (patterned("plan.*", plan=PLAN, project="web"), {"/plan"}),
+        (patterned("plan.*", concurrency=0, rate_per_minute=-1), {"/concurrency", "/rate_per_minute"}),
+        (patterned(*(["plan.*"] * 51)), {"/events"}),
+    ],
+)
+def test_what_an_endpoint_cannot_be_is_told_with_its_path(command: PutEndpoint, paths: set[str]) -> None:
+    refusal = given(None).when(lambda before: endpoints.put(before, command, ADA, "c")).refused("invalid_endpoint")
+    assert {fault.path for fault in refusal.faults} == paths
+
+
+def test_an_address_that_must_be_verified_is_challenged_once_and_again_when_it_moves() -> None:
+    first = endpoints.put(None, putting(verify=True), ADA, "c1")
+    assert first[1:] == (EndpointChallenged(challenge="c1"),)
+    verified = endpoint(*first, EndpointVerified())
+    assert verified.active
+    given(verified).when(lambda now: endpoints.put(now, putting(verify=True, ordered=True), ADA, "c2")).then(
+        replace(first[0], ordered=True)
+    )
+    moved = endpoints.put(verified, putting(verify=True, url="https://other.org/"), ADA, "c3")
+    assert moved[1:] == (EndpointChallenged(challenge="c3"),)
+    assert not endpoint(*first, EndpointVerified(), *moved).active
+
+
+def test_a_rotation_keeps_the_secret_before_until_its_overlap_is_over() -> None:
+    command = RotateEndpoint(endpoint="e" * 24, secret_ref="endpoint/e/2", overlap_seconds=60)
+    given(endpoint(PUT)).when(lambda now: endpoints.rotate(now, command, ADA, NOON)).then(
+        EndpointRotated(secret_ref="endpoint/e/2", previous_until=NOON + 60 * SECOND)
+    )
+    rotated = endpoint(PUT, EndpointRotated(secret_ref="endpoint/e/2", previous_until=9))
+    assert (rotated.secret_ref, rotated.previous_ref, rotated.previous_until) == ("endpoint/e/2", "endpoint/e", 9)
+    given(rotated).when(lambda now: endpoints.rotate(now, command, ADA, NOON)).then_nothing()
+    given(None).when(lambda now: endpoints.rotate(now, command, ADA, NOON)).refused("endpoint_not_found")
+    given(endpoint(PUT)).when(lambda now: endpoints.rotate(now, command, OLIVIA, NOON)).refused("forbidden")
+
+
+def test_a_switch_is_turned_once_and_a_test_needs_it_on() -> None:
+    off, on = DisableEndpoint(endpoint="e" * 24, reason="moving"), EnableEndpoint(endpoint="e" * 24)
+    given(endpoint(PUT)).when(lambda now: endpoints.disable(now, off, ADA)).then(EndpointDisabled(reason="moving"))
+    switched_off = endpoint(PUT, EndpointDisabled(reason="moving"))
+    given(switched_off).when(lambda now: endpoints.disable(now, off, ADA)).then_nothing()
+    given(switched_off).when(lambda now: endpoints.enable(now, on, ADA, "c")).then(EndpointEnabled())
+    given(endpoint(PUT)).when(lambda now: endpoints.enable(now, on, ADA, "c")).then_nothing()
+    given(endpoint(PUT)).when(lambda now: endpoints.send_test(now, ADA)).then(EndpointTested())
+    given(switched_off).when(lambda now: endpoints.send_test(now, ADA)).refused("endpoint_disabled")
+
+
+def test_a_hook_that_a_breaker_holds_back_keeps_its_tries_and_dies_with_its_time() -> None:
+    held = delivery(attempted(1), failed(1))
+    assert deliveries.held_back(held, NOON + 1_000 * SECOND, PATIENCE) == ()
+    (died,) = deliveries.held_back(held, NOON + 1_001 * SECOND, PATIENCE)
+    assert isinstance(died, DeliveryDied)
+
+
+def test_the_answer_to_a_challenge_must_repeat_it() -> None:
+    for text in ("abc", " abc\n", '{"challenge": "abc", "more": 1}'):
+        assert echoes(text, "abc")
+    for text in ("", "ab", '"abc"', "[]", '{"challenge": 1}', "{"):
+        assert not echoes(text, "abc")
+    given(delivery(attempted(1))).when(outcome(Sent(status=200, error="challenge"))).then(
+        DeliveryFailed(attempt=1, error="challenge", status=200, next_at=NOON + 10 * SECOND)
+    )
