@@ -41,6 +41,7 @@ def fold(facts: Iterable[Fact], plan: Plan | None = None) -> Plan | None:
             apply(plan, decode(fact.payload), fact)
     if fact is not None:
         plan.version, plan.position = fact.version, fact.position
+    plan.places = None
     return plan
 
 

@@ -103,6 +103,13 @@ class Digests(msgspec.Struct, frozen=True):
     workflows: dict[str, ResolvedWorkflow] = {}
 
 
+class Places(msgspec.Struct, frozen=True):
+    """Working memory of a fold: where each of exactly these items stands."""
+
+    items: tuple[Item, ...]
+    by_id: dict[str, int]
+
+
 class Vote(msgspec.Struct, frozen=True):
     """One person's vote, for one seal.
 
@@ -290,6 +297,7 @@ class Plan(msgspec.Struct, kw_only=True):
     schedule_missed: bool = False
     settled: bool = False
     digests: Digests = Digests()
+    places: Places | None = None
     drift: Drift | None = None
     reason: str = ""
     held: Hold | None = None

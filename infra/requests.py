@@ -46,7 +46,7 @@ class Requests:
         except Refused as refused:
             return Denied(refused.code, refused.detail, refused.faults, refused.facts)
         except TooLarge as large:
-            return Denied("body_too_large", f"What is to be stored is larger than one event may be: {large}.")
+            return Denied("body_too_large", f"What is to be stored is larger than the log takes: {large}.")
         except Unavailable as unavailable:
             return Failed(str(unavailable), unavailable.retry_after_seconds)
         except Exception as error:

@@ -7,14 +7,28 @@ from msgspec.structs import replace
 from contracts import edit_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, touch
-from contracts.plan import Digests, Plan
+from contracts.plan import Digests, Places, Plan
 from contracts.values import Item
 
 
 def _put(plan: Plan, event: e.ItemsPut, fact: Fact) -> None:
-    fresh = {item.id: item for item in event.items}
-    items = [fresh.pop(item.id, item) for item in plan.content.items]
-    _set(plan, (*items, *fresh.values()), fact)
+    places = _places(plan)
+    items = list(plan.content.items)
+    for item in event.items:
+        if (place := places.get(item.id)) is None:
+            places[item.id] = len(items)
+            items.append(item)
+        else:
+            items[place] = item
+    _set(plan, items, fact)
+    plan.places = Places(plan.content.items, places)
+
+
+def _places(plan: Plan) -> dict[str, int]:
+    """Where each item stands; kept from one put to the next of a fold, so that ten thousand of them need no search."""
+    if plan.places is not None and plan.places.items is plan.content.items:
+        return plan.places.by_id
+    return {item.id: i for i, item in enumerate(plan.content.items)}
 
 
 def _removed(plan: Plan, event: e.ItemsRemoved, fact: Fact) -> None:

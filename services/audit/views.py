@@ -132,7 +132,7 @@ def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> 
         at=rfc3339(fact.at) or "",
         actor=fact.actor,
         channel=fact.channel,
-        verb=VERBS.get(fact.type, fact.type),
+        verb="restore" if data.get("restored") else VERBS.get(fact.type, fact.type),
         target=_target(fact, data),
         detail=_detail(data),
         before=old,
@@ -161,6 +161,8 @@ def _target(fact: Fact, data: dict[str, Any]) -> str:
 
 
 def _detail(data: dict[str, Any]) -> str:
+    if "restored" in data:
+        return f"version {data['restored']}"
     parts = (data[name] for name in _DETAILS if data.get(name))
     texts = [", ".join(part) if isinstance(part, list) else str(part) for part in parts]
     texts += [f"{move['verb']} by {' or '.join(move['by'])}" for move in data.get("next", ())]

@@ -104,19 +104,19 @@ def _inputs(path: str, spec: WorkflowSpec, definition: WorkflowDefinition) -> It
 
 def _cycles(items: tuple[Item, ...]) -> Iterator[Fault]:
     """Items whose needs lead back to themselves: those that are left when everything startable has been taken away."""
-    open_needs = {item.id: set(item.needs) for item in items}
-    known = set(open_needs)
-    ready = [one for one, needs in open_needs.items() if not needs & known]
+    known = {item.id for item in items}
+    open_needs = {item.id: len(known.intersection(item.needs)) for item in items}
     wanted_by: dict[str, list[str]] = {}
     for item in items:
-        for need in item.needs:
+        for need in set(item.needs):
             wanted_by.setdefault(need, []).append(item.id)
+    ready = [one for one, count in open_needs.items() if not count]
     while ready:
         done = ready.pop()
         known.discard(done)
         for waiting in wanted_by.get(done, ()):
-            open_needs[waiting].discard(done)
-            if waiting in known and not open_needs[waiting] & known and waiting not in ready:
+            open_needs[waiting] -= 1
+            if not open_needs[waiting]:
                 ready.append(waiting)
     for i, item in enumerate(items):
         if item.id in known:

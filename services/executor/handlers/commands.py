@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from contracts.commands import (
     Accepted,
@@ -30,6 +31,7 @@ from contracts.workflow import WorkflowRevised, workflow_digest, workflow_stream
 from infra.commands import Decide, Desk
 from infra.freezes import Freezes, frozen_at
 from infra.requests import Handler, system_request
+from infra.richtext import clean
 from services.executor.decider import items, walk, workflows
 from services.executor.decider.rules import drift_of
 from services.executor.handlers.reading import Shelf
@@ -75,6 +77,8 @@ class Commands:
         """The item commands. The answer to a start names the attempt and its run."""
         command = request.command
         assert isinstance(command, items.ItemCommand)
+        if isinstance(command, CompleteItem):  # a remark is shown as rich text, like the content above it
+            command = replace(command, remark=clean(command.remark))
         body: dict[str, Any] = {"id": command.plan, "item": command.item}
 
         async def decide(plan: Plan | None) -> Sequence[Event]:

@@ -7,6 +7,7 @@ from contracts import http as h
 from contracts.commands import ApplyPlan
 from contracts.plan_file import SCHEMA_PATH, Applied, PlanFile, identity_faults, plan_file_schema
 from contracts.refusals import Refused
+from infra.limits import PLAN_BODY_BYTES
 from services.gateway.bodies import Body, Query, read_bytes
 from services.gateway.orders import Orders, answered, order_of
 from services.gateway.route import Call, Route
@@ -52,7 +53,7 @@ class Files:
         self._query = Query(h.ApplyQuery)
 
     async def apply(self, call: Call) -> web.StreamResponse:
-        body = await read_bytes(call.request, "application/json")
+        body = await read_bytes(call.request, "application/json", PLAN_BODY_BYTES)
         order = order_of(call, body)
         dry_run = self._query.read(call.request).dry_run
         file = self._body.read(body)
