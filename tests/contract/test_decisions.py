@@ -12,6 +12,7 @@ NOT_OF_A_PLAN = {
     "create_plan",
     "copy_plan",
     "check_seal",
+    "rehearse_plan",
     "put_template",
     "delete_template",
     "fill_template",

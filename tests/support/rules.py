@@ -13,6 +13,7 @@ from contracts.commands import (
     Actor,
     AnswerGate,
     ApplyPlan,
+    CancelItem,
     CompleteItem,
     ExecuteItem,
     OverrideFreeze,
@@ -72,7 +73,7 @@ def decide(plan: Plan | None, command: Any, actor: Actor, at: int = NOON) -> tup
             return walk.start(plan, command.plan, actor, at, _workflows(plan))
         case OverrideStart():
             return walk.override_start(plan, command, actor, at, _workflows(plan))
-        case CompleteItem() | TickSubStep() | ExecuteItem() | SkipItem() | RetryItem() | WaiveItem():
+        case CompleteItem() | TickSubStep() | ExecuteItem() | SkipItem() | RetryItem() | WaiveItem() | CancelItem():
             return items.decide(plan, command, items.Context(actor, at, _workflows(plan)))
         case AnswerGate():
             return gates.answer(plan, command, at, _codes(plan), actor)
