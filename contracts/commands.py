@@ -18,6 +18,7 @@ from contracts.freeze import Freeze
 from contracts.hook_commands import HOOKS, HookCommand, Proof
 from contracts.plan_events import Source
 from contracts.refusals import Fault
+from contracts.saved_list import Filters
 from contracts.template import Template
 from contracts.values import Changes, Content, GateName, ItemId, LongText, Name, ShortText, Slug
 from contracts.workflow import WorkflowDefinition
@@ -126,6 +127,17 @@ class PutFreeze(Command, frozen=True, tag="put_freeze"):
 
     freeze: PlanId
     definition: Freeze
+
+
+class SaveList(Command, frozen=True, tag="save_list"):
+    """A list of plans that the asker keeps under a name."""
+
+    name: Slug
+    filters: Filters
+
+
+class DropList(Command, frozen=True, tag="drop_list"):
+    name: Slug
 
 
 class DeleteFreeze(Command, frozen=True, tag="delete_freeze"):
@@ -284,6 +296,8 @@ AnyCommand = (
     | OverrideFreeze
     | PutFreeze
     | DeleteFreeze
+    | SaveList
+    | DropList
     | SubmitPlan
     | VoteOnPlan
     | WithdrawVote
@@ -329,6 +343,8 @@ SERVICES: dict[str, tuple[type[Command], ...]] = {
         OverrideFreeze,
         PutFreeze,
         DeleteFreeze,
+        SaveList,
+        DropList,
     ),
     "approval": (SubmitPlan, VoteOnPlan, WithdrawVote, *APPROVAL),
     "executor": (

@@ -20,6 +20,7 @@ from contracts.plan import ItemStatus, Status
 from contracts.plan_events import ResolvedWorkflow, Source
 from contracts.record import Entry
 from contracts.refusals import Fault
+from contracts.saved_list import Filters
 from contracts.values import (
     Content,
     GateName,
@@ -180,34 +181,13 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
 # What may stand behind the question mark
 
 
-TouchKey = Annotated[str, Meta(max_length=201, pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$(?!\n)")]
-"""A service in an environment: `api/production`."""
-Asked = Annotated[str, Meta(max_length=110, pattern=r"^(administrators|(user|group):[A-Za-z0-9._@-]+)$(?!\n)")]
+class PlanQuery(Filters, frozen=True, kw_only=True):
+    """Filters with their order. `saved`: those of this list of yours, for whatever the address itself does not say.
 
-
-class PlanQuery(Read, frozen=True, kw_only=True):
-    """Filters are combined by "and"; several values of one filter (repeated, or with commas) by "or".
-
-    `text` is looked for in name and description, in any case of letters. `window_from` and `window_to` find plans whose
-    window, or schedule where they have no window, touches that time. `waiting_for`: whose vote is asked; `asked`: whom the
-    plan waits for, for whatever reason. `review_owed`: an emergency approval waits for a review. `order`: `window` has what
-    starts first first, and plans without a time last. `min_position`: not before the list contains the log up to there
-    (what a write answered).
+    `min_position`: not before the list contains the log up to there (what a write answered).
     """
 
-    status: Annotated[tuple[Status, ...], Meta(max_length=20)] = ()
-    owner: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
-    item_owner: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
-    waiting_for: Annotated[tuple[Ref, ...], Meta(max_length=20)] = ()
-    label: Annotated[tuple[Slug, ...], Meta(max_length=20)] = ()
-    project: Annotated[tuple[Slug, ...], Meta(max_length=20)] = ()
-    text: Annotated[str, Meta(max_length=200)] = ""
-    window_from: Moment | None = None
-    window_to: Moment | None = None
-    review_owed: bool | None = None
-    touches: Annotated[tuple[TouchKey, ...], Meta(max_length=20)] = ()
-    asked: Annotated[tuple[Asked, ...], Meta(max_length=20)] = ()
-    order: Literal["newest", "oldest", "updated", "window", "name"] = "newest"
+    saved: Slug | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(max_length=2_000)] = ""
     min_position: Annotated[int, Meta(ge=0)] = 0
@@ -530,6 +510,17 @@ class PlanRow(Answered, frozen=True, kw_only=True):
     version: int
     position: int
     review_owed: bool
+
+
+class SavedListView(Answered, frozen=True, kw_only=True):
+    """`filters` has what is not the default."""
+
+    name: str
+    filters: Filters
+
+
+class SavedListPage(Answered, frozen=True, kw_only=True):
+    lists: tuple[SavedListView, ...]
 
 
 class PlanPage(Answered, frozen=True, kw_only=True):

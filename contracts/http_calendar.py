@@ -5,8 +5,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from contracts.http import Answered, Done, FrozenView, Read, TouchKey
+from contracts.http import Answered, Done, FrozenView, Read
 from contracts.plan import Status
+from contracts.saved_list import TouchKey
 from contracts.values import Moment, Ref, Slug
 
 

@@ -74,6 +74,8 @@ STATUS: dict[str, int] = {
     "frozen": 409,
     "not_frozen": 409,
     "freeze_not_found": 404,
+    "list_not_found": 404,
+    "too_many_lists": 409,
     "invalid_freeze": 422,
     "item_not_found": 404,
     "item_not_todo": 409,

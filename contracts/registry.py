@@ -21,6 +21,7 @@ from contracts import (
     people,
     plan_events,
     run,
+    saved_list,
     template,
     workflow,
 )
@@ -40,6 +41,7 @@ _MODULES = (
     freeze,
     template,
     gate_events,
+    saved_list,
 )
 
 EVENTS: Mapping[str, type[Event]] = {name: kind for module in _MODULES for name, kind in module.EVENTS.items()}

@@ -14,3 +14,8 @@ def random_id(digits: int = 24) -> str:
 def derived_id(*parts: str, digits: int = 24) -> str:
     """The same id for the same parts, so that a command sent twice creates once. Collision-free for 24 digits (96 bits)."""
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:digits]
+
+
+def lists_stream(actor: str) -> str:
+    """The stream of a person's saved lists."""
+    return f"list-{derived_id('lists', actor)}"

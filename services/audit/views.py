@@ -66,6 +66,8 @@ VERBS: Mapping[str, str] = {
     "plan.start_overridden.v1": "override start",
     "plan.held.v1": "hold for freeze",
     "plan.freeze_overridden.v1": "override freeze",
+    "list.saved.v1": "save list",
+    "list.dropped.v1": "drop list",
     "freeze.put.v1": "put freeze",
     "freeze.deleted.v1": "delete freeze",
     "gate.opened.v1": "open gate",

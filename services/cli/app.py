@@ -76,6 +76,13 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("override", "gate:override", "Goes on without its yes, with a reason."),
         ),
     ),
+    "list": (
+        "Lists of plans that you saved (plan list --save).",
+        (
+            ("show", "saved:show", "Shows your saved lists."),
+            ("drop", "saved:drop", "Keeps a list no longer."),
+        ),
+    ),
     "calendar": (
         "What takes place when.",
         (

@@ -1,6 +1,6 @@
 """Commands on plans as documents: list, show, create, import, edit, copy. How a plan moves on stands in `moves.py`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -22,9 +22,15 @@ async def list_plans(
     project: str | None = None,
     text: str | None = None,
     waiting_for: str | None = None,
+    item_owner: str | None = None,
+    asked: str | None = None,
+    touches: str | None = None,
     review_owed: bool = False,
     window_from: str | None = None,
     window_to: str | None = None,
+    order: Literal["newest", "oldest", "updated", "window", "name"] | None = None,
+    saved: str | None = None,
+    save: str | None = None,
     limit: int = 50,
     reading: Reading = READ,
 ) -> None:
@@ -44,12 +50,24 @@ async def list_plans(
         Found in name or description.
     waiting_for
         Plans that wait for this user's or group's vote.
+    item_owner
+        Plans with an item of this user or group.
+    asked
+        Plans that wait for this user or group, for whatever reason.
+    touches
+        Plans that touch this, such as api/production.
     review_owed
         Plans that owe a second person's review of an emergency approval.
     window_from
         Window touches the time from here on (RFC 3339).
     window_to
         Window touches the time up to here (RFC 3339).
+    order
+        What comes first.
+    saved
+        The filters and order that were saved under this name, but for those given here.
+    save
+        Save the filters and order under this name before they are used.
     limit
         How many at most.
     """
@@ -62,21 +80,36 @@ async def list_plans(
         "project": project,
         "text": text,
         "waiting_for": waiting_for,
+        "item_owner": item_owner,
+        "asked": asked,
+        "touches": touches,
         "review_owed": "true" if review_owed else None,
         "window_from": window_from,
         "window_to": window_to,
+        "order": order,
     }
     async with asking(reading) as (gateway, output):
+        if save is not None:
+            await gateway.send("PUT", f"/api/v1/lists/{segment(save)}", _filters(query))
+            output.note(f"Saved as {save}.")
         plans: list[dict[str, Any]] = []
         cursor: str | None = None
         while len(plans) < limit:
-            page = await gateway.get(_PLANS, **query, limit=min(limit - len(plans), _PAGE), cursor=cursor)
+            page = await gateway.get(_PLANS, **query, saved=saved, limit=min(limit - len(plans), _PAGE), cursor=cursor)
             body = page.json()
             plans += body["plans"]
             cursor = body["next"]
             if cursor is None:
                 break
         _show_rows(output, plans, more=cursor is not None)
+
+
+def _filters(query: dict[str, str | None]) -> dict[str, Any]:
+    """The options as the filters that are saved: several values by commas are several values."""
+    one_value = {"text", "window_from", "window_to", "order"}
+    given = {name: value for name, value in query.items() if value is not None}
+    filters: dict[str, Any] = {name: value if name in one_value else value.split(",") for name, value in given.items()}
+    return filters | ({"review_owed": True} if "review_owed" in given else {})
 
 
 def _show_rows(output: Output, plans: list[dict[str, Any]], *, more: bool) -> None:

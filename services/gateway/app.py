@@ -45,6 +45,7 @@ from services.gateway.routes.freezes import freeze_routes
 from services.gateway.routes.gates import gate_routes
 from services.gateway.routes.inbox import inbox_routes
 from services.gateway.routes.items import gate_orders, item_orders
+from services.gateway.routes.lists import list_routes
 from services.gateway.routes.log_stream import log_stream_routes
 from services.gateway.routes.logs import log_routes
 from services.gateway.routes.people import people_routes
@@ -168,6 +169,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *callback_routes(orders),
         *delivery_routes(orders, ground.log, desk),
         *gate_routes(orders, ground.log, desk),
+        *list_routes(orders, ground.log),
         *freeze_routes(orders, freezes, ground.clock),
         *inbox_routes(ground.log, desk, listing, ground.clock),
         *calendar_routes(orders, desk, calendar),

@@ -16,6 +16,7 @@ from contracts.commands import (
 from contracts.edit_commands import AnyEdit
 from contracts.evolve import fold
 from contracts.freeze import fold_freeze
+from contracts.saved_list import fold_lists
 from contracts.template_state import fold_template
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -31,6 +32,7 @@ from services.planner.handlers.editing import Editor
 from services.planner.handlers.filing import Filing
 from services.planner.handlers.foreseeing import Foreseeing
 from services.planner.handlers.freezing import Freezing
+from services.planner.handlers.lists import Lists
 from services.planner.handlers.templates import Templates
 from services.planner.projections import PlanList
 from services.planner.projections.templates import TemplateList
@@ -60,6 +62,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
             ReopenPlan: planner.move,
             CancelPlan: planner.move,
             **freezing.handlers(),
+            **Lists(Desk(ground.log, fold_lists)).handlers(),
             **Templates(ground.log, Desk(ground.log, fold_template), plans).handlers(),
         }
         ground.project(projections(ground.log))

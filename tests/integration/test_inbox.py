@@ -114,3 +114,28 @@ async def test_the_rebuilt_list_is_the_live_one(site: Site) -> None:
         await rebuild(log, PlanList(log.read_stream))
         assert await log.pool.fetch("select * from view.plan order by id") == live
     assert plan in {row["id"] for row in live}
+
+
+async def test_a_saved_list_is_the_askers_own_and_the_address_overrides_it(site: Site) -> None:
+    for name in ("zulu", "alpha"):
+        plan = await site.plan(name=name, project="saved", labels=[name])
+        _, position = plan, (await site.view(plan))["position"]
+    filters = {"project": ["saved"], "order": "name", "window_to": "2100-01-01T00:00:00Z"}
+    assert (await site("PUT", "/api/v1/lists/mine", filters)).status == 200
+    assert (await site("PUT", "/api/v1/lists/mine", {"project": ["saved"], "order": "name"})).body["version"] == 2
+    assert (await site("PUT", "/api/v1/lists/mine", {"project": ["saved"], "order": "name"})).body["version"] == 2
+
+    async def names(query: str, as_: str = "olivia") -> list[str]:
+        answer = await site("GET", f"/api/v1/plans?min_position={position}&{query}", as_=as_)
+        return [row["name"] for row in answer.body["plans"]] if answer.status == 200 else [answer.body["code"]]
+
+    assert await names("saved=mine") == ["alpha", "zulu"]
+    assert await names("saved=mine&order=oldest") == ["zulu", "alpha"]
+    assert await names("saved=mine&label=zulu") == ["zulu"]
+    assert await names("saved=mine", "ana") == ["list_not_found"]
+    shown = await site("GET", "/api/v1/lists")
+    assert shown.body["lists"] == [{"name": "mine", "filters": {"project": ["saved"], "order": "name"}}]
+    assert (await site("PUT", "/api/v1/lists/bad", {"status": ["no"], "ordr": "name"})).paths == ["/status/0", "/ordr"]
+    assert (await site("DELETE", "/api/v1/lists/mine", as_="ana")).body["code"] == "list_not_found"
+    assert (await site("DELETE", "/api/v1/lists/mine")).status == 200
+    assert (await site("GET", "/api/v1/lists")).body["lists"] == []

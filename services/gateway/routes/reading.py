@@ -19,12 +19,13 @@ from services.gateway.listing import Listing
 from services.gateway.names import no_plan, plan_of, run_of, slug_of
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
+from services.gateway.routes.lists import with_saved
 from services.gateway.views import plan_view, run_view
 
 
 def reading_routes(log: EventLog, desk: Desk[Plan], listing: Listing) -> list[Route]:
     """The routes that change nothing."""
-    return [*_plans(Plans(desk, listing)), *_around(Around(log, desk))]
+    return [*_plans(Plans(log, desk, listing)), *_around(Around(log, desk))]
 
 
 def _plans(plans: "Plans") -> list[Route]:
@@ -49,6 +50,7 @@ def _plans(plans: "Plans") -> list[Route]:
             tag="plans",
             answer=h.PlanPage,
             query=h.PlanQuery,
+            codes=("list_not_found",),
         ),
         Route(
             method="GET",
@@ -67,7 +69,8 @@ def _plans(plans: "Plans") -> list[Route]:
 class Plans:
     """Reads plans from the log and lists from their projections."""
 
-    def __init__(self, desk: Desk[Plan], listing: Listing) -> None:
+    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing) -> None:
+        self._log = log
         self._desk = desk
         self._listing = listing
         self._plan_query = Query(h.PlanQuery)
@@ -82,7 +85,8 @@ class Plans:
         return json_answer(plan_view(plan), headers=headers)
 
     async def many(self, call: Call) -> web.StreamResponse:
-        page = await self._listing.plans(self._plan_query.read(call.request))
+        query = await with_saved(self._log, call, self._plan_query.read(call.request))
+        page = await self._listing.plans(query)
         return json_answer(page, headers=_link(call, page.next))
 
     async def record(self, call: Call) -> web.StreamResponse:
