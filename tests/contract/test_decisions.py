@@ -17,6 +17,8 @@ NOT_OF_A_PLAN = {
     "delete_template",
     "fill_template",
     "put_freeze",
+    "save_list",
+    "drop_list",
     "delete_freeze",
     "link_identities",
     "unlink_identity",

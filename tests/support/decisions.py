@@ -115,6 +115,7 @@ COMMANDS: Mapping[str, Callable[[Plan], Any]] = {
     "complete_item": lambda _: c.CompleteItem(plan=PLAN, item="announce"),
     "tick_sub_step": lambda _: c.TickSubStep(plan=PLAN, item="notes", step="one"),
     "execute_item": lambda _: c.ExecuteItem(plan=PLAN, item="deploy"),
+    "cancel_item": lambda _: c.CancelItem(plan=PLAN, item="deploy", reason=_WHY),
     "retry_item": lambda _: c.RetryItem(plan=PLAN, item="deploy"),
     "skip_item": lambda _: c.SkipItem(plan=PLAN, item="notes", reason=_WHY),
     "waive_item": lambda _: c.WaiveItem(plan=PLAN, item="deploy", reason=_WHY),
