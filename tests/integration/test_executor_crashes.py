@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -297,6 +298,28 @@ async def test_two_executors_share_runs_and_no_step_runs_twice(house: House, tar
     assert sorted(count.read_text().split()) == sorted(f"{run_id(plan, item.id, 1)}/second/1" for item in items)
     owners = {(await house.run(run_id(plan, item.id, 1))).owner for item in items}
     assert 1 <= len(owners) <= 2
+
+
+async def test_an_executor_with_less_to_do_takes_new_runs_first_whoever_was_asked(
+    house: House, marks: dict[str, Path]
+) -> None:
+    items = tuple(workflow_item(f"i{n}") for n in range(12))
+    runs = []
+    async with house.executor() as one, house.executor():
+        definition = await one.put(deploy(script(f"while [ ! -e {marks['go']} ]; do sleep 0.05; done")))
+        plan = await house.executing(*items, definition=definition)
+        for item in items:
+            runs.append((await one.ask(ExecuteItem(plan=plan, item=item.id))).body["run"])
+        owners = await eventually(lambda: _owners(house, runs), 15, "every run has an owner")
+        marks["go"].touch()
+        await eventually(lambda: _succeeded(house, plan), 30, "the plan succeeds")
+    assert sorted(Counter(owners).values())[0] >= 3
+    assert len(set(owners)) == 2
+
+
+async def _owners(house: House, runs: list[str]) -> list[str]:
+    owners = [(await house.run(run)).owner for run in runs]
+    return owners if all(owners) else []
 
 
 async def _succeeded(house: House, plan: str) -> bool:

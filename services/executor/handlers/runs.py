@@ -30,6 +30,9 @@ log = structlog.get_logger()
 
 _MICROSECONDS = 1_000_000
 _TROUBLE_SECONDS = (0.1, 5.0)
+_WAY_SECONDS = (0.01, 0.1)
+"""For each run that we drive, and at most: longer than an idle executor needs to see a new run."""
+_EARLY_SECONDS = 0.005  # a loop's timers may be this much too early
 _LAST_TRIES_SECONDS = 2.0
 """How long a stopping executor goes on telling an outcome to a log that does not take it."""
 
@@ -67,6 +70,7 @@ class Runs:
         self._lease = lease or Lease()
         self._driving: dict[str, tuple[asyncio.Task[None], Stop]] = {}
         self._waiting: set[str] = set()
+        self._given_way: dict[str, float] = {}
         self._closing = False
 
     async def look(self, stream: str) -> None:
@@ -95,17 +99,34 @@ class Runs:
             case rules.Rest():
                 return
             case rules.Wait(until=until):
+                self._given_way.pop(stream, None)
                 seconds = max((until - self._clock.now()) / _MICROSECONDS, 0.05)
                 asyncio.get_running_loop().call_later(seconds, self._due, stream)
             case _ if self._closing:
                 return
             case _ if len(self._driving) >= self._lease.most:
                 self._waiting.add(stream)  # or another executor takes it
+            case rules.Claim() if self._gives_way(stream, run):
+                return
             case _:
                 stop = Stop()
                 task = asyncio.create_task(self._drive(stream, stop), name=f"driver of {stream}")
                 task.add_done_callback(lambda _: self._driven(stream))
                 self._driving[stream] = (task, stop)
+
+    def _gives_way(self, stream: str, run: Run) -> bool:
+        """Who has more to do takes a new run a little later, so that executors share the work without a leader."""
+        loop = asyncio.get_running_loop()
+        if run.owner or (not self._driving and stream not in self._given_way):
+            return False
+        if stream not in self._given_way:
+            seconds = min(len(self._driving) * _WAY_SECONDS[0], _WAY_SECONDS[1])
+            self._given_way[stream] = loop.time() + seconds
+            loop.call_later(seconds, self._due, stream)
+        if loop.time() + _EARLY_SECONDS < self._given_way[stream]:
+            return True
+        del self._given_way[stream]
+        return False
 
     def _driven(self, stream: str) -> None:
         """Also where the driver was stopped before it began, which no `finally` of its own would see."""
