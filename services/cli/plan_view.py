@@ -41,11 +41,20 @@ def show_plan(output: Output, plan: Mapping[str, Any]) -> None:
 
 def _next(output: Output, plan: Mapping[str, Any]) -> None:
     steps = plan["next"]
-    general = [step for step in steps if not step["item"]]
-    if not general:
+    stuck = {item["item"]["id"] for item in plan["items"] if item["status"] == "failed" or item["held"]}
+    shown = [step for step in steps if not step["item"] or step["item"] in stuck]
+    if not shown:
         return
     output.heading("Next")
-    rows = [(step["verb"], step["by"] or "the system", step["detail"], when(step["until"])) for step in general]
+    rows = [
+        (
+            " ".join(filter(None, (step["verb"], step["item"]))),
+            step["by"] or "the system",
+            step["detail"],
+            when(step["until"]),
+        )
+        for step in shown
+    ]
     output.table(("verb", "by", "what", "until"), rows)
 
 
