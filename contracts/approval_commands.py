@@ -42,6 +42,12 @@ class ReviewEmergency(Command, frozen=True, tag="review_emergency"):
     seal: Sealed | None = None
 
 
+class ResendLetters(Command, frozen=True, tag="resend_letters"):
+    """The letters about the newest round that were given up are tried again."""
+
+    plan: PlanId
+
+
 class LinkIdentities(Command, frozen=True, tag="link_identities"):
     """These identities are one person."""
 
@@ -54,12 +60,21 @@ class UnlinkIdentity(Command, frozen=True, tag="unlink_identity"):
     reason: ShortText = ""
 
 
-ApprovalCommand = DelegateVote | EndDelegation | ApproveInEmergency | ReviewEmergency | LinkIdentities | UnlinkIdentity
+ApprovalCommand = (
+    DelegateVote
+    | EndDelegation
+    | ApproveInEmergency
+    | ReviewEmergency
+    | ResendLetters
+    | LinkIdentities
+    | UnlinkIdentity
+)
 APPROVAL: tuple[type[Command], ...] = (
     DelegateVote,
     EndDelegation,
     ApproveInEmergency,
     ReviewEmergency,
+    ResendLetters,
     LinkIdentities,
     UnlinkIdentity,
 )

@@ -64,12 +64,20 @@ class LetterGivenUp(Event, frozen=True, gc=False):
     reason: str
 
 
+class LetterResent(Event, frozen=True, gc=False):
+    """Somebody asks for a letter that was given up: it is tried again, with a new budget."""
+
+    person: str
+    kind: LetterKind
+
+
 EVENTS: dict[str, type[Event]] = {
     "letter.written.v1": LetterWritten,
     "letter.attempted.v1": LetterAttempted,
     "letter.sent.v1": LetterSent,
     "letter.failed.v1": LetterFailed,
     "letter.given_up.v1": LetterGivenUp,
+    "letter.resent.v1": LetterResent,
 }
 OWNERS: dict[str, tuple[str, ...]] = {"approval": tuple(EVENTS)}
 

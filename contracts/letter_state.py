@@ -15,7 +15,10 @@ LetterState = Literal["written", "sending", "retrying", "sent", "given_up"]
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """One letter. `next_at` is when there may be something to do: the next try, or the end of an attempt's time."""
+    """One letter. `tries` counts the attempts since it was written or asked for again.
+
+    `next_at` is when there may be something to do: the next try, or the end of an attempt's time.
+    """
 
     person: str
     kind: e.LetterKind
@@ -23,6 +26,7 @@ class Letter(msgspec.Struct, frozen=True):
     written_at: int
     state: LetterState = "written"
     attempts: int = 0
+    tries: int = 0
     next_at: int = 0
     error: str = ""
     ended_at: int = 0
@@ -62,18 +66,20 @@ def fold_letters(facts: Iterable[Fact], letters: Letters | None = None) -> Lette
 def _after(letters: Letters, event: Event | None, fact: Fact) -> Letter | None:
     if isinstance(event, e.LetterWritten):
         return Letter(event.person, event.kind, event.plan_version, fact.at)
-    if not isinstance(event, e.LetterAttempted | e.LetterSent | e.LetterFailed | e.LetterGivenUp):
+    if not isinstance(event, e.LetterAttempted | e.LetterSent | e.LetterFailed | e.LetterGivenUp | e.LetterResent):
         return None
     letter = letters.letters.get((event.person, event.kind))
     if letter is None:
         return None
     match event:
         case e.LetterAttempted():
-            return replace(letter, state="sending", attempts=event.attempt, next_at=event.until)
+            return replace(letter, state="sending", attempts=event.attempt, tries=letter.tries + 1, next_at=event.until)
         case e.LetterSent():
             return replace(letter, state="sent", next_at=0, error="", ended_at=fact.at)
         case e.LetterFailed():
             error = f"{event.error}: {event.detail}" if event.detail else event.error
             return replace(letter, state="retrying", next_at=event.next_at, error=error)
+        case e.LetterResent():
+            return replace(letter, state="written", tries=0, next_at=0, error="", ended_at=0)
         case e.LetterGivenUp():
             return replace(letter, state="given_up", next_at=0, error=event.reason, ended_at=fact.at)

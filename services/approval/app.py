@@ -10,12 +10,13 @@ from contracts.approval_commands import (
     DelegateVote,
     EndDelegation,
     LinkIdentities,
+    ResendLetters,
     ReviewEmergency,
     UnlinkIdentity,
 )
 from contracts.commands import SubmitPlan, VoteOnPlan, WithdrawVote
 from contracts.evolve import fold
-from contracts.letter_state import fold_letters
+from contracts.letter_state import Letters, fold_letters
 from contracts.people_state import fold_delegate, fold_people
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -47,19 +48,21 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     async with open_ground("approval", settings) as ground:
         log = ground.log
         links, directory = Links(Desk(log, fold_people)), Identities(log.pool)
-        approval = Approval(Desk(log, fold), links, Desk(log, fold_delegate), directory, ground.clock)
+        letters = Desk(log, fold_letters)
+        approval = Approval(Desk(log, fold), links, Desk(log, fold_delegate), letters, directory, ground.clock)
         handlers: dict[Any, Handler] = {
             **dict.fromkeys(
                 (SubmitPlan, VoteOnPlan, WithdrawVote, ApproveInEmergency, ReviewEmergency), approval.answer
             ),
             **dict.fromkeys((DelegateVote, EndDelegation), approval.delegate),
             **dict.fromkeys((LinkIdentities, UnlinkIdentity), approval.identities),
+            ResendLetters: approval.resend,
         }
         timers = TimerLoop(ground.log.pool, "approval", ground.clock, approval.wake, wake=ground.wake)
         ground.run(timers.run(), "timers of approval")
         ground.project(projections(log))
         if mailer is not None:
-            _post(ground, settings, mailer, links, directory)
+            _post(ground, settings, mailer, letters, (links, directory))
         ground.bus.serve("approval", Requests("approval", handlers))
         await ground.bus.start()
         yield ground
@@ -71,16 +74,17 @@ def _mailer(settings: Settings) -> "Mailer":
     return Mailer(settings)
 
 
-def _post(ground: Ground, settings: Settings, mailer: "Mailer", links: Links, directory: Identities) -> None:
+def _post(
+    ground: Ground, settings: Settings, mailer: "Mailer", letters: Desk[Letters], people: tuple[Links, Identities]
+) -> None:
     """Letters are written and sent from now on."""
     from services.approval.handlers.post import Post, wanted
 
     log = ground.log
     post = Post(
         log,
-        (Desk(log, fold), Desk(log, fold_letters)),
-        links,
-        directory,
+        (Desk(log, fold), letters),
+        *people,
         mailer,
         ground.clock,
         patience=Patience(settings.smtp_schedule_seconds),

@@ -23,7 +23,7 @@ _CLOSING = frozenset(
         *("plan.reopened.v1", "plan.cancelled.v1", "plan.timed_out.v1"),
     }
 )
-_COUNTS = {"letter.written.v1": 1, "letter.sent.v1": -1, "letter.given_up.v1": -1}
+_COUNTS = {"letter.written.v1": 1, "letter.sent.v1": -1, "letter.given_up.v1": -1, "letter.resent.v1": 1}
 
 
 class DelegationList:

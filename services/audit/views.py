@@ -48,6 +48,7 @@ VERBS: Mapping[str, str] = {
     "letter.sent.v1": "hand over letter",
     "letter.failed.v1": "fail letter",
     "letter.given_up.v1": "give up letter",
+    "letter.resent.v1": "resend letter",
     "plan.start_requested.v1": "request start",
     "plan.execution_started.v1": "start",
     "plan.schedule_missed.v1": "miss schedule",

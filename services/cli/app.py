@@ -153,7 +153,10 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
     ),
     "letter": (
         "Letters to approvers and owners.",
-        (("list", "approval:list_letters", "Lists the letters about a plan."),),
+        (
+            ("list", "approval:list_letters", "Lists the letters about a plan."),
+            ("resend", "approval:resend_letters", "Tries again those that were given up."),
+        ),
     ),
     "user": (
         "People and their tokens.",

@@ -241,6 +241,19 @@ async def list_letters(plan: str, /, *, reading: Reading = READ) -> None:
         output.table(columns, rows, empty="No letters.")
 
 
+async def resend_letters(plan: str, /, *, writing: Writing = WRITE) -> None:
+    """Tries the letters of the newest round again that were given up.
+
+    Parameters
+    ----------
+    plan
+        Id of the plan.
+    """
+    async with asking(writing) as (gateway, output):
+        path = f"/api/v1/plans/{segment(plan)}/letters/resend"
+        show_done(output, await gateway.send("POST", path, None, key=writing.key), "They are tried again")
+
+
 def _user(text: str) -> str:
     """`user:ben` of `ben` as well."""
     return text if ":" in text else f"user:{text}"

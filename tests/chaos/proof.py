@@ -19,6 +19,7 @@ from infra.embedded.users import RELAY
 from infra.eventlog import EventLog
 from infra.eventlog.verify import verify
 from infra.projection import Projection
+from services.approval import app as approval_app
 from services.audit import app as audit_app
 from services.cli.parts import PROJECTIONS
 from services.executor import app as executor_app
@@ -124,7 +125,7 @@ async def check_mirror(arena: "Arena", facts: list[Fact]) -> None:
 async def check_projections(arena: "Arena", facts: list[Fact]) -> None:
     """Each table is what folding the log from its beginning makes of it."""
     projections: list[Projection] = []
-    for app in (planner_app, audit_app, executor_app, hook_app):
+    for app in (planner_app, approval_app, audit_app, executor_app, hook_app):
         projections += app.projections(arena.log)
     assert {projection.name for projection in projections} == set(PROJECTIONS)
     admin = await EventLog.open(arena.system.urls["database"], pool_size=1)

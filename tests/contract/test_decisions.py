@@ -29,6 +29,7 @@ NOT_OF_A_PLAN = {
     "disable_endpoint",
     "test_endpoint",
     "resend_delivery",
+    "resend_letters",
 }
 """Commands that begin a plan, ask without deciding, or are about something else than a plan."""
 

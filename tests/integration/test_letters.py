@@ -132,6 +132,16 @@ async def _ended(site: Site, path: str) -> list[tuple[str, str, str, int]]:
     return found if all(one[2] in {"sent", "given_up"} for one in found) else []
 
 
+async def test_a_letter_that_was_given_up_is_sent_when_somebody_asks_for_it(site: Site, mailbox: Mailbox) -> None:
+    mailbox.answers = ["550 5.7.1 not now"]
+    path = await submitted(site, "user:ben")
+    assert await eventually(lambda: _ended(site, path)) == [("user:ben", "asked", "given_up", 1)]
+    assert (await site("POST", f"{path}/letters/resend", as_="ben")).status == 403
+    assert (await site("POST", f"{path}/letters/resend")).status == 200
+    await eventually(lambda: about(mailbox, "ben@example.org", path))
+    assert await eventually(lambda: _ended(site, path)) == [("user:ben", "asked", "sent", 2)]
+
+
 async def test_a_person_without_an_address_is_told_of_in_the_list(site: Site) -> None:
     await site("PUT", "/api/v1/users/cat", {"name": "Cat"}, as_="ada")
     path = await submitted(site, "user:cat")

@@ -8,19 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from contracts.commands import Actor
 from contracts.letter import (
     LetterAttempted,
     LetterError,
     LetterFailed,
     LetterGivenUp,
     LetterKind,
+    LetterResent,
     LetterSent,
     LetterWritten,
 )
 from contracts.letter_state import Letter, Letters
 from contracts.plan import Plan
 from contracts.plan_events import Event
-from contracts.rights import owners
+from contracts.rights import demand_mover, owners
 from contracts.slots import counted, standing
 from services.approval.decider.known import Known, separated_by
 
@@ -145,8 +147,8 @@ def outcome(letters: Letters | None, letter: Letter, handed: Handed, now: int, p
     if handed.error is None:
         return (LetterSent(**about, attempt=letter.attempts),)  # type: ignore[arg-type]  # the two are those of the letter
     pauses = patience.schedule_seconds
-    last = handed.final or letter.attempts > len(pauses)
-    next_at = 0 if last else now + int(pauses[letter.attempts - 1] * _SECOND)
+    last = handed.final or letter.tries > len(pauses)
+    next_at = 0 if last else now + int(pauses[letter.tries - 1] * _SECOND)
     failed = LetterFailed(
         **about,  # type: ignore[arg-type]  # the two are those of the letter
         attempt=letter.attempts,
@@ -156,7 +158,7 @@ def outcome(letters: Letters | None, letter: Letter, handed: Handed, now: int, p
     )
     if not last:
         return (failed,)
-    reason = f"{handed.error}: {handed.detail}" if handed.final else f"{letter.attempts} tries have failed"
+    reason = f"{handed.error}: {handed.detail}" if handed.final else f"{letter.tries} tries have failed"
     return (failed, *give_up(letter, reason))
 
 
@@ -165,3 +167,10 @@ def overdue(letters: Letters, now: int, patience: Patience) -> tuple[Event, ...]
     late = [one for one in letters.letters.values() if one.state == "sending" and one.next_at <= now]
     handed = Handed(error="interrupted", detail="the sender ended before the outcome was known")
     return tuple(event for one in late for event in outcome(letters, one, handed, now, patience))
+
+
+def resend(letters: Letters | None, plan: Plan, actor: Actor) -> tuple[Event, ...]:
+    """The letters of the newest round that were given up are tried again; `()` where there are none."""
+    demand_mover(plan, actor)
+    dead = [one for one in letters.letters.values() if one.state == "given_up"] if letters else []
+    return tuple(LetterResent(person=one.person, kind=one.kind) for one in dead)

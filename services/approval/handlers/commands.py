@@ -4,19 +4,23 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from contracts.approval_commands import DelegateVote, EndDelegation, LinkIdentities, UnlinkIdentity
+from contracts.approval_commands import DelegateVote, EndDelegation, LinkIdentities, ResendLetters, UnlinkIdentity
 from contracts.commands import Accepted, Request, SubmitPlan, VoteOnPlan
 from contracts.envelope import stream_id
+from contracts.letter import letter_stream
+from contracts.letter_state import Letters
 from contracts.people import PEOPLE_STREAM, delegate_stream
 from contracts.people_state import Delegate, People
 from contracts.plan import Plan
 from contracts.plan_events import Event
+from contracts.refusals import Refused
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.requests import system_request
 from services.approval.decider import Command, Known, decide, expire, remind
 from services.approval.decider.delegating import delegate_all, end_all
 from services.approval.decider.identities import link, unlink
+from services.approval.decider.letters import resend
 from services.approval.handlers.people import Directory, Links
 
 
@@ -28,12 +32,14 @@ class Approval:
         plans: Desk[Plan],
         links: Links,
         delegates: Desk[Delegate],
+        letters: Desk[Letters],
         directory: Directory,
         clock: Clock,
     ) -> None:
         self._plans = plans
         self._links = links
         self._delegates = delegates
+        self._letters = letters
         self._directory = directory
         self._clock = clock
 
@@ -75,6 +81,20 @@ class Approval:
             return link(people, command, request.actor, frozenset(existing))
 
         return await self._links.desk.execute(request, PEOPLE_STREAM, decided, body={})
+
+    async def resend(self, request: Request) -> Accepted:
+        """ResendLetters."""
+        command = request.command
+        assert isinstance(command, ResendLetters)
+        plan = await self._plans.read(f"plan-{command.plan}")
+        if plan is None:
+            raise Refused("plan_not_found", f"There is no plan {command.plan}.")
+
+        async def decided(letters: Letters | None) -> tuple[Event, ...]:
+            return resend(letters, plan, request.actor)
+
+        stream = letter_stream(plan.id, plan.approval.round)
+        return await self._letters.execute(request, stream, decided, body={"id": plan.id})
 
     async def wake(self, stream: str, kind: str) -> None:
         """A deadline may have passed, or a reminder be due."""

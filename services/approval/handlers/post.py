@@ -227,4 +227,4 @@ class Post:
 
 def wanted(fact: Fact) -> str | None:
     """The stream that this fact may have made a letter due in."""
-    return fact.stream if fact.type in PLAN_FACTS else None
+    return fact.stream if fact.type in PLAN_FACTS or fact.type == "letter.resent.v1" else None

@@ -34,7 +34,14 @@ _ASKED = ("plan_not_found", "not_waiting", "seal_changed")
 
 def approval_routes(orders: Orders, log: EventLog) -> list[Route]:
     """All routes of approval."""
-    return [*_voting(orders), *_delegating(orders), *_emergency(orders), *_people(orders), *_reading(Reading(log))]
+    return [
+        *_voting(orders),
+        *_delegating(orders),
+        *_emergency(orders),
+        *_letters(orders),
+        *_people(orders),
+        *_reading(Reading(log)),
+    ]
 
 
 def _order(orders: Orders, verb: str, name: str, summary: str, make: Make, body: Any, *codes: str) -> Route:
@@ -167,6 +174,26 @@ def _emergency(orders: Orders) -> list[Route]:
             b.EmergencyFinding,
             *("no_review_owed", "self_review", "self_approval", "reason_required"),
         ),
+    ]
+
+
+def _letters(orders: Orders) -> list[Route]:
+    async def resend(call: Call) -> web.StreamResponse:
+        order = order_of(call, b"")
+        return done(await orders.send(call, order, a.ResendLetters(plan=plan_of(call))), "letters")
+
+    return [
+        Route(
+            method="POST",
+            path=f"{_PLAN}/letters/resend",
+            handler=resend,
+            name="resend_letters",
+            summary="Try the letters of the newest round again that were given up.",
+            tag="approval",
+            answer=Done,
+            writes=True,
+            codes=("plan_not_found",),
+        )
     ]
 
 

@@ -10,6 +10,7 @@ from contracts.approval_events import ApprovalReminded, EmergencyApproved
 from contracts.letter import LetterFailed, LetterGivenUp, LetterSent, letter_stream, message_id
 from contracts.letter_state import Letters, fold_letters
 from contracts.plan import Plan
+from contracts.refusals import Refused
 from contracts.review import review
 from contracts.seal import seal_of
 from contracts.values import Changes
@@ -22,12 +23,26 @@ from services.approval.decider.letters import (
     outcome,
     overdue,
     ready,
+    resend,
     useless,
     wakes_at,
     write,
 )
 from services.approval.views import line, render
-from tests.support.builders import ADA, ANA, NOON, PLAN, approval, content, created, facts, text_item, then
+from tests.support.builders import (
+    ADA,
+    ANA,
+    MALLORY,
+    NOON,
+    OLIVIA,
+    PLAN,
+    approval,
+    content,
+    created,
+    facts,
+    text_item,
+    then,
+)
 from tests.unit.approval.test_more_rules import LINKED, TWO, after_vote, levels, seal_in, sealed, waiting
 
 MEMBERS = Known(members={"group:sre": frozenset({"user:ana", "user:ben", "user:olivia"})})
@@ -150,6 +165,19 @@ def test_a_letter_that_is_refused_for_good_is_not_tried_again() -> None:
     never = Handed(error="recipient", detail="550 no such user", final=True)
     failed, given_up = outcome(letters, letter, never, NOON, PATIENCE)
     assert (failed.next_at, given_up.reason) == (0, "recipient: 550 no such user")  # type: ignore[attr-defined]  # the two
+
+
+def test_a_letter_that_is_asked_for_again_has_a_new_budget() -> None:
+    plan = waiting(approval("user:ana"))
+    letters = tried(letters_of(plan))
+    assert resend(letters, plan, OLIVIA) == ()
+    (letter,) = letters.letters.values()
+    letters = and_then(letters, outcome(letters, letter, Handed(error="recipient", final=True), NOON, PATIENCE))
+    again = tried(and_then(letters, resend(letters, plan, OLIVIA)))
+    (letter,) = again.letters.values()
+    assert (letter.attempts, letter.tries) == (2, 1)
+    with pytest.raises(Refused):
+        resend(letters, plan, MALLORY)
 
 
 def test_an_attempt_without_outcome_is_made_again_when_its_time_is_over_and_a_late_outcome_changes_nothing() -> None:
