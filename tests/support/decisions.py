@@ -119,7 +119,6 @@ COMMANDS: Mapping[str, Callable[[Plan], Any]] = {
     "retry_item": lambda _: c.RetryItem(plan=PLAN, item="deploy"),
     "skip_item": lambda _: c.SkipItem(plan=PLAN, item="notes", reason=_WHY),
     "waive_item": lambda _: c.WaiveItem(plan=PLAN, item="deploy", reason=_WHY),
-    "cancel_item": lambda _: c.CancelItem(plan=PLAN, item="deploy", reason=_WHY),
     "answer_gate success": lambda plan: _answer(plan, "success"),
     "answer_gate failed": lambda plan: _answer(plan, "failed"),
     "answer_gate executing": lambda plan: _answer(plan, "executing"),
