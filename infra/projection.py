@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_SKIP_SECONDS = 0.5
+"""How long facts that change nothing are passed over before the checkpoint moves behind them."""
+
 
 class Projectable(Readable, Protocol):
     """The part of the log that a projector needs; `infra.eventlog.EventLog` has it."""
@@ -32,13 +35,19 @@ class Projectable(Readable, Protocol):
 
 
 class Projection(Protocol):
-    """What to fold into which tables. `tables` are all that it writes, with their schema, in no order."""
+    """What to fold into which tables. `tables` are all that it writes, with their schema, in no order.
+
+    `types` are the only event types that change anything in them, `None` where all may.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def tables(self) -> Sequence[str]: ...
+
+    @property
+    def types(self) -> frozenset[str] | None: ...
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Write what these facts change, inside the caller's transaction: fold in memory, then one upsert per table.
@@ -81,9 +90,11 @@ class Projector:
         self._read_sql = load_sql("infra", "checkpoint_read")
         self._move_sql = load_sql("infra", "checkpoint_move")
         self._limit = limit
-        self._tail = Tail(source, wake, poll_seconds, limit=limit, gather_seconds=gather_seconds)
+        self._tail = Tail(source, wake, poll_seconds, limit=limit, gather_seconds=gather_seconds, tell_quiet=True)
         self._standby_seconds = standby_seconds
         self.position: Position = 0
+        self._written: Position = 0  # what the checkpoint says; facts that change nothing are seen beyond it
+        self._skipping_since: float | None = None
         self.standing_by = False
         self.stuck: str | None = None
 
@@ -119,6 +130,8 @@ class Projector:
     async def _follow(self) -> None:
         await self._open()
         async for facts in self._tail.after(self.position):
+            if self._may_skip(facts):
+                continue
             try:
                 await self._fold(facts)
             except Exception as error:
@@ -129,25 +142,43 @@ class Projector:
                     await self._fold([fact])
             self.stuck = None
 
+    def _may_skip(self, facts: list[Fact]) -> bool:
+        """Facts that change nothing need no transaction at once; the checkpoint follows within `_SKIP_SECONDS` or so."""
+        if not facts:
+            return self.position == self._written
+        types = self._projection.types
+        if types is None or any(fact.type in types for fact in facts):
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._skipping_since is None:
+            self._skipping_since = now
+        if now - self._skipping_since > _SKIP_SECONDS:
+            return False
+        self.position = facts[-1].position
+        return True
+
     async def _open(self) -> None:
         """Take up where the checkpoint stands; a checkpoint beyond the log belongs to another history: start again."""
         async with self._source.pool.acquire() as conn:
             await conn.execute(self._open_sql, self._projection.name)
             self.position = await conn.fetchval(self._read_sql, self._projection.name)
+            self._written, self._skipping_since = self.position, None
         if self.position and not await self._source.read_after(self.position - 1, 1):
             log.error("projection_ahead_of_log", projection=self._projection.name, position=self.position)
             await empty(self._source, self._projection)
-            self.position = 0
+            self.position = self._written = 0
 
     async def _fold(self, facts: list[Fact]) -> None:
         """One transaction: move the checkpoint, then write the rows."""
-        last = facts[-1].position
+        last = facts[-1].position if facts else self.position
         async with self._source.pool.acquire() as conn, conn.transaction():
-            moved = await conn.execute(self._move_sql, self._projection.name, self.position, last)
+            moved = await conn.execute(self._move_sql, self._projection.name, self._written, last)
             if moved != "UPDATE 1":
                 raise Superseded
-            await self._projection.apply(conn, facts)
-        self.position = last
+            if facts:
+                await self._projection.apply(conn, facts)
+        self.position = self._written = last
+        self._skipping_since = None
         if self._on_folded is not None:
             self._on_folded()
 

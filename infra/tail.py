@@ -84,13 +84,18 @@ class Tail:
         *,
         limit: int = 500,
         gather_seconds: float = 0.0,
+        tell_quiet: bool = False,
     ) -> None:
-        """`gather_seconds` waits after a ring, so that more facts share one reading (slower by that, cheaper)."""
+        """`gather_seconds` waits after a ring, so that more facts share one reading (slower by that, cheaper).
+
+        `tell_quiet`: an empty list comes whenever the poll's pace passed without a fact.
+        """
         self._source = source
         self._wake = wake
         self._poll_seconds = poll_seconds
         self._limit = limit
         self._gather_seconds = gather_seconds
+        self._tell_quiet = tell_quiet
         self._away = False
 
     async def after(self, position: Position) -> AsyncIterator[list[Fact]]:
@@ -98,16 +103,20 @@ class Tail:
 
         Raises Corrupt when the log shows a hole: positions are drawn without gaps, so it is never "not yet".
         """
+        rang = True
         while True:
             ticket = self._wake.ticket()
             facts = await self._read(position)
+            if not facts and not rang and self._tell_quiet:
+                yield []
             if facts:
                 _refuse_hole(position, facts)
                 position = facts[-1].position
                 yield facts
                 if len(facts) == self._limit:
                     continue  # there may be more already; else the ring of what comes next is awaited
-            if await self._wake.wait(self._poll_seconds, ticket) and self._gather_seconds:
+            rang = await self._wake.wait(self._poll_seconds, ticket)
+            if rang and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
 
     async def _read(self, position: Position) -> list[Fact]:

@@ -16,7 +16,6 @@ from infra.postgres import load_sql
 if TYPE_CHECKING:
     from infra.projection import Connection
 
-_TYPES = frozenset({"delegation.given.v1", "delegation.ended.v1"})
 _CLOSING = frozenset(
     {
         *("plan.approved.v1", "plan.denied.v1", "plan.approval_expired.v1"),
@@ -31,6 +30,7 @@ class DelegationList:
 
     name: ClassVar[str] = "delegations"
     tables: ClassVar[Sequence[str]] = ("view.delegation",)
+    types: ClassVar[frozenset[str]] = frozenset({"delegation.given.v1", "delegation.ended.v1"})
 
     def __init__(self) -> None:
         self._put = load_sql("services.approval", "put_delegations")
@@ -39,7 +39,7 @@ class DelegationList:
         """The last word about each pair of people."""
         rows: dict[tuple[str, str], tuple[int, int, str]] = {}
         for fact in facts:
-            match DECODERS[fact.type](fact.payload) if fact.type in _TYPES else None:
+            match DECODERS[fact.type](fact.payload) if fact.type in self.types else None:
                 case DelegationGiven(to=to, until=until, reason=reason):
                     rows[fact.actor, to] = (until, fact.at, reason)
                 case DelegationEnded(to=to):
@@ -54,6 +54,7 @@ class LetterRounds:
 
     name: ClassVar[str] = "letter_rounds"
     tables: ClassVar[Sequence[str]] = ("view.letter_round",)
+    types: ClassVar[frozenset[str]] = frozenset({"plan.submitted.v1", *_CLOSING, *_COUNTS})
 
     def __init__(self) -> None:
         self._put = load_sql("services.approval", "put_round")

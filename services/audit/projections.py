@@ -26,6 +26,7 @@ class Record:
 
     name: ClassVar[str] = "record"
     tables: ClassVar[Sequence[str]] = ("view.record", "view.record_stream")
+    types: ClassVar[None] = None
 
     def __init__(self, read_stream: ReadStream) -> None:
         self._states = PlanStates(read_stream)

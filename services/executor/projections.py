@@ -25,6 +25,7 @@ class OpenAttempts:
 
     name: ClassVar[str] = "open_attempts"
     tables: ClassVar[Sequence[str]] = ("view.open_attempt",)
+    types: ClassVar[frozenset[str]] = frozenset({"item.started.v1", "item.finished.v1"})
 
     def __init__(self) -> None:
         self._put = load_sql(_PACKAGE, "put_open_attempts")
@@ -56,6 +57,7 @@ class AttemptTimes:
 
     name: ClassVar[str] = "attempt_times"
     tables: ClassVar[Sequence[str]] = ("view.attempt_time",)
+    types: ClassVar[frozenset[str]] = frozenset({"run.created.v1", "run.finished.v1"})
 
     def __init__(self) -> None:
         self._put = load_sql(_PACKAGE, "put_attempt_times")

@@ -38,6 +38,7 @@ class Tally:
 
     name = "tally"
     tables: Sequence[str] = ("view.tally",)
+    types: frozenset[str] | None = None
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         newest = {fact.stream: fact for fact in facts}

@@ -11,6 +11,7 @@ from contracts.envelope import Fact
 from infra.eventlog import EventLog
 from infra.projection import Projector, rebuild
 from infra.tail import Wake
+from tests.support.appends import append_of, stream_of
 from tests.support.facts import append, cut
 from tests.support.servers import Dsns, Postgres
 from tests.support.wait import eventually
@@ -26,6 +27,7 @@ class Tally:
 
     name = "tally"
     tables: Sequence[str] = ("view.tally",)
+    types: frozenset[str] | None = None
 
     def __init__(self) -> None:
         self.refuse: int | None = None
@@ -203,3 +205,39 @@ async def test_a_projection_ahead_of_a_restored_log_starts_again(
     assert sum(int(str(row[1])) for row in live) == 30
     await rebuild(log, Tally())
     assert await rows(log) == live
+
+
+class OfOtherThings(Tally):
+    """Nothing that the tests append changes anything in it, but for one type."""
+
+    types = frozenset({"plan.cancelled.v1"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[str]] = []
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        self.seen.append([fact.type for fact in facts])
+
+
+async def test_facts_that_change_nothing_are_passed_over_and_the_checkpoint_follows_when_it_is_quiet(
+    log: EventLog, start: Callable[..., Awaitable[Projector]]
+) -> None:
+    projection = OfOtherThings()
+    await start(projection)
+    for _ in range(5):
+        await append(log, 10)
+    await at_the_head(log)
+    assert projection.seen == []
+
+
+async def test_a_fact_that_changes_something_is_folded_at_once_behind_those_that_were_passed_over(
+    log: EventLog, start: Callable[..., Awaitable[Projector]]
+) -> None:
+    projection = OfOtherThings()
+    projector = await start(projection)
+    await append(log, 10)
+    await eventually(lambda: projector.position == 10, what="passed over")
+    await log.append(append_of("end", stream=stream_of(7), event_type="plan.cancelled.v1"))
+    await eventually(lambda: projection.seen == [["plan.cancelled.v1"]], what="folded")
+    assert await checkpoint(log) == 11

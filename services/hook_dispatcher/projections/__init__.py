@@ -38,6 +38,7 @@ class Hooks:
 
     name: ClassVar[str] = "hooks"
     tables: ClassVar[Sequence[str]] = ("view.endpoint", "view.delivery")
+    types: ClassVar[None] = None
 
     def __init__(self, read_stream: ReadStream) -> None:
         self._subjects = Subjects(read_stream)

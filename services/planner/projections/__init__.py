@@ -23,6 +23,7 @@ class PlanList:
 
     name: ClassVar[str] = "plans"
     tables: ClassVar[Sequence[str]] = ("view.plan", "view.timer")
+    types: ClassVar[None] = None
 
     def __init__(self, read_stream: ReadStream) -> None:
         self._states = PlanStates(read_stream)

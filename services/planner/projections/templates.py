@@ -21,6 +21,7 @@ class TemplateList:
 
     name: ClassVar[str] = "templates"
     tables: ClassVar[Sequence[str]] = ("view.template",)
+    types: ClassVar[frozenset[str]] = frozenset({"template.revised.v1", "template.deleted.v1"})
 
     def __init__(self) -> None:
         self._put = load_sql(_PACKAGE, "put_templates")
