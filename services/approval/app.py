@@ -60,7 +60,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
         }
         timers = TimerLoop(ground.log.pool, "approval", ground.clock, approval.wake, wake=ground.wake)
         ground.run(timers.run(), "timers of approval")
-        ground.project(projections(log))
+        ground.project(projections(log), gather_seconds=0.05)
         if mailer is not None:
             _post(ground, settings, mailer, letters, (links, directory))
         ground.bus.serve("approval", Requests("approval", handlers))
