@@ -1,15 +1,18 @@
 """Drafting over HTTP: large plans, several people on one draft, single items, versions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import pytest_asyncio
 
 from infra.limits import PLAN_BODY_BYTES
 from infra.projection import rebuild
 from services.audit import app as audit_app
+from services.cli.app import main
 from services.planner import app as planner_app
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_log, open_site
@@ -265,3 +268,40 @@ async def test_bytes_that_are_no_text_are_a_problem_and_never_a_failure_of_ours(
         answer = await site("PATCH", f"/api/v1/plans/{plan}", body, if_match="*")
         assert answer.status in {400, 422}, (body, answer.text)
     assert msgspec.json.decode((await site("GET", f"/api/v1/plans/{plan}")).text)["version"] == 1
+
+
+async def test_the_command_line_reads_what_the_gateway_answers(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GONOGO_URL", site.url)
+    monkeypatch.setenv("GONOGO_TOKEN", site.tokens["olivia"])
+    plan = await site.plan(items=[step(0), step(1)], description="Deploy the old version.")
+
+    async def gonogo(*words: str) -> str:
+        capfd.readouterr()
+        code = await asyncio.to_thread(main, words)
+        out, err = capfd.readouterr()
+        assert code == 0, err
+        return "".join(
+            line for line in out.splitlines(keepends=True) if "http_request" not in line
+        )  # the gateway's log
+
+    await gonogo("plan", "edit", plan, "--description", "Deploy the new version.")
+    await gonogo("item", "change", plan, "step-00000", "--name", "Other", "--may-fail")
+    await gonogo("item", "move", plan, "step-00001")
+    await gonogo("plan", "reorder", plan, "step-00000", "step-00001")
+    assert [line.split()[0] for line in (await gonogo("plan", "versions", plan)).splitlines()] == [
+        *("VERSION", "5", "4", "3", "2", "1"),
+    ]
+    shown = await gonogo("plan", "diff", plan, "--old", "1")
+    assert "Deploy the [-old-]{+new+} version." in shown
+    assert {line.split()[0] for line in shown.splitlines()[1:]} == {
+        "/description",
+        "/items/step-00000/name",
+        "/items/step-00000/may_fail",
+    }
+    await gonogo("plan", "restore", plan, "1")
+    assert (await site.view(plan))["content"]["description"] == "Deploy the old version."
+    await site("POST", f"/api/v1/plans/{plan}/presence", {"session": "tab", "section": "window"})
+    assert "user:olivia  window" in await gonogo("plan", "present", plan)
+    assert "Deploy the new" in await gonogo("plan", "version", plan, "2")
