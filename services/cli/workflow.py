@@ -15,7 +15,7 @@ async def put(project: str, name: str, file: File, /, *, writing: Writing = WRIT
     name
         The workflow's name.
     file
-        JSON of the definition (stages, inputs, runners), `-` for stdin.
+        JSON of the definition (stages, inputs, outputs, runners), `-` for stdin.
     """
     body = read_json(file)
     async with asking(writing) as (gateway, output):

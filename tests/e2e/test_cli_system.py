@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -184,6 +185,58 @@ async def test_rebuild_brings_back_the_same_lists_while_the_system_runs(system: 
     assert ended.code == 0, ended.err
     assert {one["projection"] for one in msgspec.json.decode(ended.out)} >= {"plans", "record"}
     assert (await ask(system, "plan", "list", "-o", "json")).out == before.out
+
+
+async def test_what_was_built_is_deployed_by_the_system_branch_by_branch_and_its_progress_is_told(
+    system: Up, tmp_path: Path
+) -> None:
+    def step(said: str) -> dict[str, object]:
+        return {"name": "go", "type": "script", "script": f'echo "gonogo::output image={said}"'}
+
+    def run(item: str, workflow: str, needs: list[str], **inputs: str) -> dict[str, object]:
+        return {
+            "id": item,
+            "name": item,
+            "needs": needs,
+            "spec": {"type": "workflow", "project": "web", "workflow": workflow, "inputs": inputs},
+        }
+
+    build = {"stages": [{"name": "all", "steps": [step("shop:1")]}], "outputs": ["image"]}
+    deploy = {"stages": [{"name": "all", "steps": [step("$INPUT_IMAGE-live")]}], "inputs": [{"name": "image"}]}
+    image = "${items.build.outputs.image}"
+    items = [
+        run("build", "build", []),
+        run("eu", "deploy", ["build"], image=image),
+        run("us", "deploy", ["build"], image=image),
+    ]
+    plan = {"name": "Branches", "project": "web", "items": items, "rules": {"run": "by_needs"}}
+    for name, body in (("build", build), ("deploy", deploy), ("plan", plan)):
+        (tmp_path / name).write_bytes(msgspec.json.encode(body))
+    for name in ("build", "deploy"):
+        assert (await ask(system, "workflow", "put", "web", name, str(tmp_path / name))).code == 0
+    made = await ask(system, "plan", "create", str(tmp_path / "plan"))
+    assert made.code == 0, made.err
+    which = made.out.strip()
+    for verb in ("seal", "start"):
+        moved = await ask(system, "plan", verb, which)
+        assert moved.code == 0, moved.err
+
+    async def succeeded() -> bool:
+        shown = msgspec.json.decode((await ask(system, "plan", "show", which, "-o", "json")).out)
+        assert shown["status"] == "success", [item["status"] for item in shown["items"]]
+        assert [item["attempts"][-1]["outputs"] for item in shown["items"]] == [
+            {"image": "shop:1"},
+            {"image": "shop:1-live"},
+            {"image": "shop:1-live"},
+        ]
+        return True
+
+    await eventually(succeeded, 30, "the plan has succeeded")
+    told = await ask(system, "plan", "progress", which)
+    assert told.code == 0, told.err
+    assert "3 of 3" in told.out
+    late = await ask(system, "item", "cancel", which, "eu", "--reason", "too late")
+    assert "No attempt of item eu runs" in late.err
 
 
 async def test_commands_on_a_folder_without_a_system_make_no_folder() -> None:
