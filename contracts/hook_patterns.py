@@ -3,7 +3,8 @@
 An endpoint lists names and patterns. A name of the three (`finish_planning`, `start_execute`, `all_job_done`) asks for the
 hook of the reference system. Any other entry is a pattern over event types: tokens parted by dots, `*` for exactly one
 token, `>` at the end for one or more. The version at the end may be left out, so `plan.*` is every event of a plan,
-`item.finished` any version of one event, `item.finished.v1` that one alone, `gate.>` everything about gates.
+`item.finished` any version of one event, `item.finished.v1` that one alone, `gate.>` everything about gates. Events of plans
+(with their items, approvals and gates) and of runs can be asked for, and `delivery.died`, for whoever watches the hooks.
 """
 
 import re
@@ -14,9 +15,6 @@ from contracts.values import GATES
 
 LARGEST = 100
 """Characters of one pattern."""
-
-CATEGORIES = frozenset({"plan", "run"})
-"""Streams whose events can be asked for: plans with their items, approvals and gates, and runs."""
 
 _PATTERN = re.compile(r"(?:(?:[a-z][a-z0-9_]*|\*)\.)*(?:[a-z][a-z0-9_]*|\*|>)")
 _VERSION = re.compile(r"\.v\d+$")

@@ -132,6 +132,18 @@ async def test_a_receiver_that_is_gone_switches_its_endpoint_off(house: Hooked) 
     assert (await house.types(f"endpoint-{endpoint}"))[-1] == "endpoint.disabled.v1"
 
 
+async def test_whoever_watches_the_hooks_is_told_of_one_that_died_and_of_its_own_death_nobody(house: Hooked) -> None:
+    async with Receiver(410) as dead, Receiver(410) as watch:
+        await house.endpoint("dead", dead.url, events=("finish_planning",))
+        await house.endpoint("watch", watch.url, format="standard", events=("delivery.died",))
+        plan = await house.plan()
+        rows = await house.delivered("dead", count=2)
+    (hook,) = watch.requests
+    told = event_in(hook)
+    assert (told.type, told.plan, told.subject) == ("delivery.died.v1", plan.id, f"delivery-{rows[0]['id']}")
+    assert len(await house.deliveries()) == 2
+
+
 async def test_during_a_rotation_either_secret_verifies_and_afterwards_only_the_new_one(house: Hooked) -> None:
     async with Receiver() as receiver:
         endpoint = await house.endpoint("board", receiver.url)

@@ -25,8 +25,8 @@ from contracts.refusals import Fault, Refused
 from contracts.run import EVENTS as RUN_EVENTS
 from contracts.values import GATES
 
-_ASKED = frozenset({"plan.created.v1", *APPLY, *RUN_EVENTS})
-"""The events that can be asked for: those of plans and of runs."""
+_ASKED = frozenset({"plan.created.v1", "delivery.died.v1", *APPLY, *RUN_EVENTS})
+"""The events that can be asked for: those of plans and of runs, and that a hook of theirs was given up."""
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 _PLAN = re.compile(r"[0-9a-f]{24}")
@@ -123,7 +123,7 @@ def _event_fault(entry: str, command: PutEndpoint) -> str:
     if not is_pattern(entry):
         return f"is neither a hook ({', '.join(GATES)}) nor a pattern such as plan.*, item.finished.v1 or gate.>"
     if not any(matches(entry, name) for name in _ASKED):
-        return "matches no event of a plan or a run"
+        return "matches no event of a plan or a run, nor delivery.died"
     if command.format == "zadig":
         return "is an event that only the formats standard and both can carry"
     return ""

@@ -15,7 +15,7 @@ from contracts.registry import DECODERS
 from infra.ids import derived_id
 from infra.postgres import load_sql
 from services.hook_dispatcher.projections.subjects import Subjects
-from services.hook_dispatcher.views.hooks import Raised, Subject, deliveries_of, may_want, own_delivery
+from services.hook_dispatcher.views.hooks import DIED, Raised, Subject, deliveries_of, may_want, own_delivery
 from services.hook_dispatcher.views.rows import DeliveryRow, advanced, due_row
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Hooks:
         self._subjects.expect(facts)
         kinds = {category(fact.stream) for fact in facts}
         changes = _Changes()
-        if kinds & {"endpoint", "plan", "run"}:
+        if kinds & {"endpoint", "plan", "run"} or any(fact.type == DIED for fact in facts):
             rows = await conn.fetch(self._read_endpoints)
             changes.endpoints = {row["id"]: Endpoint(**{**row, "events": tuple(row["events"])}) for row in rows}
         if "delivery" in kinds:
@@ -70,7 +70,9 @@ class Hooks:
                 case "endpoint":
                     changes.endpoint(fact)
                 case "delivery":
-                    changes.delivery(fact)
+                    row = changes.delivery(fact)
+                    if row is not None and _is_news(row, fact) and changes.wanted(fact):
+                        changes.raise_all(fact, await self._subjects.of_plan(f"plan-{row.plan}", fact.position))
         await self._put(conn, changes)
         self.raised = changes.raised
 
@@ -112,11 +114,13 @@ class _Changes:
         if raised is not None:
             self._raise(one, raised, fact, "")
 
-    def delivery(self, fact: Fact) -> None:
+    def delivery(self, fact: Fact) -> DeliveryRow | None:
         event = DECODERS[fact.type](fact.payload) if fact.type in DECODERS else None
         row = self.deliveries.get(stream_id(fact.stream))
         if row is not None:
-            self._keep(advanced(row, event, fact))
+            row = advanced(row, event, fact)
+            self._keep(row)
+        return row
 
     def _raise(self, endpoint: str, raised: Raised, fact: Fact, plan: str) -> None:
         row = due_row(delivery_id(endpoint, fact.position, raised), endpoint, raised, fact, plan)
@@ -126,3 +130,8 @@ class _Changes:
     def _keep(self, row: DeliveryRow) -> None:
         self.deliveries[row.id] = row
         self.put_deliveries.add(row.id)
+
+
+def _is_news(row: DeliveryRow, fact: Fact) -> bool:
+    """A delivery of a plan's event was given up. What only tells of that tells nobody when it dies itself: else no end."""
+    return fact.type == DIED and row.event != DIED and bool(row.plan)

@@ -53,9 +53,13 @@ class Subjects:
                 first = await self._read_stream(stream, 0)
                 self._runs[stream] = _plan_of(first[0])
             stream = f"plan-{self._runs[stream]}"
+        return await self.of_plan(stream, fact.position)
+
+    async def of_plan(self, stream: str, position: int) -> Subject:
+        """The plan of this stream at this position, which is that of the fact that is folded now."""
         if stream not in self._plans:
             before = await self._read_stream(stream, 0)
-            self._plans[stream] = subject_of(stream, (one for one in before if one.position <= fact.position))
+            self._plans[stream] = subject_of(stream, (one for one in before if one.position <= position))
         return self._plans[stream]
 
 

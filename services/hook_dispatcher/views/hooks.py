@@ -2,7 +2,8 @@
 
 The three hooks of the reference are due when their gate opens, and at the event itself where nobody waits for an answer.
 That is looked up in the plan's gates as they were at that fact, which only two types of event can change. Every other
-event of a plan or a run is a delivery of its own where the endpoint's patterns ask for it, in the standard format only.
+event of a plan or a run is a delivery of its own where the endpoint's patterns ask for it, in the standard format only,
+and so is the death of a delivery, but for one that only told of another's death.
 A test and a challenge go to their own endpoint, whatever it asks for.
 """
 
@@ -28,6 +29,9 @@ RAISING = frozenset({*UNGATED, "gate.opened.v1"})
 SETTING = frozenset({"plan.created.v1", "plan.edited.v1"})
 OWN = frozenset({"endpoint.tested.v1", "endpoint.challenged.v1"})
 """Events of an endpoint that are delivered to it."""
+
+
+DIED = "delivery.died.v1"
 
 
 class Raised(msgspec.Struct, frozen=True):
