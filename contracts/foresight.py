@@ -9,6 +9,9 @@ from contracts.plan_events import ResolvedWorkflow
 from contracts.refusals import Fault
 from contracts.values import GateName
 
+MOST_TOLD = 1_000
+"""An answer travels as one message."""
+
 
 class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     """An answer about the future; it holds for the plan at `version`, asked at `at`."""
@@ -23,7 +26,7 @@ class SealCheck(Foreseen, frozen=True, kw_only=True):
 
     `sealable`: it would be done. Else `code` and `detail` are those of the refusal, and `faults` all that is to be solved,
     also where somebody else would have to ask. `seal` is the seal that the plan would get, "" where there are faults;
-    `sections` and `items` are the digests that it is made of.
+    `sections` and `items` are the digests that it is made of; of more items or faults than `MOST_TOLD` the first are told.
     """
 
     sealable: bool

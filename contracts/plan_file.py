@@ -78,9 +78,10 @@ def plan_file_schema() -> dict[str, Any]:
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """What applying a file did, or would do: `changes` has the sections that differ, before and after.
+    """What applying a file did, or would do: `sections` are those that differ.
 
-    `version` and `position` are those of the plan afterwards; of a dry run those of the plan as it is, 0 for none.
+    A dry run tells them before and after in `changes`, unless that is too much for one answer. `version` and `position` are
+    those of the plan afterwards; of a dry run those of the plan as it is, 0 for none.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     outcome: Literal["created", "changed", "unchanged"]
     dry_run: bool
+    sections: tuple[str, ...]
     changes: dict[str, "SectionChange"]
 
 

@@ -69,7 +69,7 @@ def _show_applied(output: Output, answer: Answer) -> None:
         return
     done = answer.json()
     output.line(done["id"])
-    sections = ", ".join(done["changes"])
+    sections = ", ".join(done["sections"])
     said = {"created": "Created", "changed": f"Changed {sections}", "unchanged": "Nothing to change"}[done["outcome"]]
     output.note(f"{said} (version {done['version']}, position {done['position']}).")
 
@@ -81,6 +81,10 @@ def _show_difference(output: Output, answer: Answer, read: Read) -> None:
     done = answer.json()
     if done["outcome"] == "unchanged":
         output.note(f"Nothing to change: the plan is at version {done['version']}.")
+        return
+    if not done["changes"]:
+        output.line(f"differs: {', '.join(done['sections'])}")
+        output.note("The difference is too large to be shown.")
         return
     before = {name: change["before"] for name, change in done["changes"].items() if change["before"] is not None}
     after = {name: change["after"] for name, change in done["changes"].items()}

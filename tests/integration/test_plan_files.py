@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from contracts.plan_file import PlanFile
 from contracts.shape import fit
 from services.cli.app import main
 from services.cli.yaml_reading import read_yaml
+from tests.support.gonogo import GONOGO, environment
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_site
 
@@ -178,6 +180,18 @@ async def test_two_who_create_the_plan_of_one_key_create_it_once(site: Site) -> 
         site("POST", "/api/v1/plans/apply", {**body, "name": "By ben"}, as_="ben", if_match='"0"', connection="close"),
     )
     assert sorted(answer.status for answer in answers) == [200, 412]
+
+
+async def test_a_file_that_comes_by_stdin_is_applied_like_any_other(site: Site, tmp_path: Path) -> None:
+    env = {"GONOGO_URL": site.url, "GONOGO_TOKEN": site.tokens["olivia"]}
+    command = await asyncio.create_subprocess_exec(
+        *(*GONOGO, "plan", "apply", "-f", "-", "-o", "json"), env=environment(env), stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await command.communicate(keyed("stdin").encode())
+    assert command.returncode == 0, err
+    told = msgspec.json.decode(out)
+    assert (told["outcome"], told["version"], told["changes"]) == ("created", 1, {})
+    assert told["sections"] == ["name", "owner", "labels", "window", "items", "approval"]
 
 
 async def test_every_fault_is_told_at_once_with_line_and_column(shell: Shell) -> None:

@@ -1,7 +1,9 @@
 """What sealing would say: the very rule that seals, asked without being carried out."""
 
+from itertools import islice
+
 from contracts.commands import Actor, SealPlan
-from contracts.foresight import SealCheck
+from contracts.foresight import MOST_TOLD, SealCheck
 from contracts.moments import moment
 from contracts.plan import Plan
 from contracts.refusals import Refused
@@ -22,12 +24,12 @@ def check_seal(plan: Plan | None, plan_id: str, actor: Actor, at: int, known: Kn
         refused = said
     if sealed is None:
         faults = refused.faults or faults_of_sealing(plan, at, known)
-        return SealCheck(sealable=False, code=refused.code, detail=refused.detail, faults=faults, **asked)  # type: ignore[arg-type]  # the fields of Foreseen
+        return SealCheck(sealable=False, code=refused.code, detail=refused.detail, faults=faults[:MOST_TOLD], **asked)  # type: ignore[arg-type]  # the fields of Foreseen
     return SealCheck(
         sealable=True,
         seal=sealed.seal,
         sections=sealed.sections,
-        items=sealed.items,
-        workflows=sealed.workflows,
+        items=dict(islice(sealed.items.items(), MOST_TOLD)),
+        workflows=dict(islice(sealed.workflows.items(), MOST_TOLD)),
         **asked,  # type: ignore[arg-type]  # as above
     )

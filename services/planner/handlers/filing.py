@@ -17,6 +17,9 @@ from services.planner.decider import Known
 from services.planner.decider.applying import apply, differing, wanted
 from services.planner.handlers.cleaning import clean_content
 
+_LARGEST_ANSWER_BYTES = 512 * 1024
+"""Of what differs: an answer travels as one message of 1 MiB at most."""
+
 
 class Filing:
     """Applies plan files."""
@@ -37,7 +40,10 @@ class Filing:
             makes = plan is None and command.source is not None and not command.dry_run
             index = await self._log.pool.fetchval(self._next_index) if makes else 0
             events = apply(plan, command, request.actor, request.at, Known(index=index))
-            body.update(_told(plan, command, events))
+            told = _told(plan, command, events)
+            body.update(told, sections=list(told["changes"]))
+            if not command.dry_run or len(msgspec.json.encode(told)) > _LARGEST_ANSWER_BYTES:
+                body["changes"] = {}
             return events
 
         stream = f"plan-{command.plan}"

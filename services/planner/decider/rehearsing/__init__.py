@@ -9,7 +9,7 @@ this package alone may import the deciders of other services.
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from contracts.foresight import HookForeseen, ItemForeseen, Rehearsal, RehearsedStep
+from contracts.foresight import MOST_TOLD, HookForeseen, ItemForeseen, Rehearsal, RehearsedStep
 from contracts.moments import micros, moment
 from contracts.plan import ENDED, Plan
 from contracts.plan_events import GateOpened
@@ -22,10 +22,10 @@ from services.planner.decider.rehearsing.stage import FrozenAt, Happened, Stage,
 from services.planner.decider.rehearsing.working import Length, Work
 from services.planner.views import timer_rows
 
-__all__ = ["MOST_ITEMS", "Surroundings", "Usual", "rehearse"]
+__all__ = ["MOST_PARTS", "Surroundings", "Usual", "rehearse"]
 
-MOST_ITEMS = 1_000
-"""Larger plans are not rehearsed: it takes a time that grows with the square of their size."""
+MOST_PARTS = 1_000
+"""Items and their sub-steps. Larger plans are not rehearsed: the time it takes grows with the square of their size."""
 
 _MOST_MOVES = 20_000
 _WAITS_FOR_TIME = frozenset({"outside_window", "before_schedule", "frozen"})
@@ -53,9 +53,10 @@ def rehearse(plan: Plan | None, plan_id: str, around: Surroundings, at: int, fro
     if plan.status in ENDED or plan.status == "denied":
         detail = f"The plan is in {plan.status}; there is nothing left to rehearse."
         raise Refused("final", detail, status=plan.status)
-    if len(plan.content.items) > MOST_ITEMS:
-        detail = f"Plans of up to {MOST_ITEMS} items are rehearsed; this one has {len(plan.content.items)}."
-        raise Refused("rehearsal_too_large", detail, most_items=MOST_ITEMS)
+    parts = sum(1 + len(getattr(item.spec, "sub_steps", ())) for item in plan.content.items)
+    if parts > MOST_PARTS:
+        detail = f"Plans of up to {MOST_PARTS} items, sub-steps counted in, are rehearsed; this one has {parts}."
+        raise Refused("rehearsal_too_large", detail, most_parts=MOST_PARTS)
     world = World(around, frozen_at)
     played = _play(plan, world, at, lambda item: usual.median if (usual := world.usual_of(item)) else 0)
     stages = _stages(_play(plan, world, at, lambda item: 1))  # each item a microsecond: the stages alone count
@@ -119,7 +120,7 @@ def _told(plan: Plan, world: World, at: int, played: _Played, stages: tuple[tupl
         outcome=_outcome(after),
         code=stopped.code if stopped else "",
         detail=stopped.detail if stopped else "",
-        faults=stopped.faults if stopped else (),
+        faults=stopped.faults[:MOST_TOLD] if stopped else (),
         steps=tuple(_step(one) for one in stage.happened),
         approval=tuple(played.company.levels),
         hooks=tuple(_hooks(after, world, stage.happened)),
