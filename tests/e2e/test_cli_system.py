@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
@@ -149,6 +150,43 @@ async def test_watch_tells_what_happens_and_ends_by_ctrl_c_with_130(system: Up, 
     watching.send_signal(signal.SIGINT)
     _, err = await asyncio.wait_for(watching.communicate(), 30)
     assert (watching.returncode, err) == (130, b"")
+
+
+STEP = """
+echo "one, and $INPUT_TOKEN, also as $(printf '%s' "$INPUT_TOKEN" | base64)"
+while [ ! -e {go} ]; do sleep 0.05; done
+echo two
+exit {code}
+"""
+
+
+@pytest.mark.parametrize(("code", "outcome", "ended"), [(0, "done", 0), (3, "failed", 1)])
+async def test_a_log_is_followed_while_its_step_runs_in_another_process_and_shows_no_secret(
+    system: Up, tmp_path: Path, code: int, outcome: str, ended: int
+) -> None:
+    tmp_path.chmod(0o755)
+    go = tmp_path / "go"
+    headers = {"Authorization": f"Bearer {system.tokens['ada']}"}
+    step = {"type": "script", "name": "talk", "script": STEP.format(go=go, code=code)}
+    workflow = {"inputs": [{"name": "token", "credential": True}], "stages": [{"name": "all", "steps": [step]}]}
+    spec = {"type": "workflow", "project": "web", "workflow": f"talk{code}", "inputs": {"token": "secret:talk"}}
+    plan = {"project": "web", "name": "Talk", "items": [{"id": "talk", "name": "Talk", "spec": spec}]}
+    async with aiohttp.ClientSession(f"{system.url}", headers=headers, raise_for_status=True) as session:
+        await session.put("/api/v1/secrets/talk", json={"value": "correct horse"})
+        await session.put(f"/api/v1/workflows/web/talk{code}", json=workflow)
+        made = await (await session.post("/api/v1/plans", json=plan)).json()
+        path = f"/api/v1/plans/{made['id']}"
+        await session.post(f"{path}/seal", headers={"If-Match": "*"})
+        await session.post(f"{path}/start")
+        await session.post(f"{path}/items/talk/execute")
+        following = await start("item", "log", made["id"], "talk", "--follow", env=system.env("ada"))
+        assert following.stdout is not None
+        first = await asyncio.wait_for(following.stdout.readline(), 30)
+        assert first == b"one, and ***, also as ***\n"
+        go.touch()
+        out, err = await asyncio.wait_for(following.communicate(), 30)
+    assert (following.returncode, out) == (ended, b"two\n")
+    assert outcome.encode() in err
 
 
 async def test_a_record_says_who_did_what(system: Up, plan: str) -> None:

@@ -292,10 +292,14 @@ async def test_asking_twice_with_one_key_starts_once_and_answers_alike(house: Ho
     assert len((await house.item(plan)).attempts) == 1
 
 
-async def test_a_hundred_megabytes_of_output_cost_no_memory(house: House) -> None:
+async def test_a_hundred_megabytes_of_output_cost_no_memory_also_where_a_secret_is_looked_for(house: House) -> None:
+    house.secrets["registry"] = "ghp_" + "0123456789abcdef" * 2
     async with house.executor() as executor:
         definition = await executor.put(
-            deploy(script("head -c 100000000 /dev/zero | tr '\\0' 'x'; echo; echo gonogo::output n=1"))
+            deploy(
+                script("head -c 100000000 /dev/zero | tr '\\0' 'x'; echo; echo gonogo::output n=1"),
+                inputs=(WorkflowInput(name="token", default="secret:registry", credential=True),),
+            )
         )
         plan = await house.executing(workflow_item(), definition=definition)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
