@@ -10,8 +10,9 @@ from typing import Literal
 
 from contracts.plan_events import Event
 
-LetterKind = Literal["asked", "reminder", "approved", "denied", "expired", "review_owed"]
-"""Please vote; please vote, the deadline is near; how it ended (for the owners); an emergency approval owes a review."""
+LetterKind = Literal["asked", "delegated", "reminder", "approved", "denied", "expired", "review_owed"]
+"""Please vote; please vote in the place of who delegated it; please vote, the deadline is near; how it ended (for the
+owners); an emergency approval owes a review."""
 
 LetterError = Literal["connection", "timeout", "tls", "login", "sender", "recipient", "refused", "interrupted", "other"]
 """Nobody answered; not in time; no trusted connection; our login, our sender, the recipient's address or the letter was

@@ -27,6 +27,7 @@ class Rendered(msgspec.Struct, frozen=True):
 
 _SUBJECTS: Mapping[LetterKind, str] = {
     "asked": "Please vote",
+    "delegated": "Please vote in another's place",
     "reminder": "Reminder: please vote",
     "approved": "Approved",
     "denied": "Denied",
@@ -35,6 +36,7 @@ _SUBJECTS: Mapping[LetterKind, str] = {
 }
 _OPENINGS: Mapping[LetterKind, str] = {
     "asked": "You are asked to approve or reject a release plan.",
+    "delegated": "Somebody who delegated their vote to you is asked to approve or reject a release plan.",
     "reminder": "Your vote on a release plan is still missing, and the deadline is near.",
     "approved": "The release plan is approved.",
     "denied": "The release plan is denied.",
@@ -70,7 +72,7 @@ def _facts(kind: LetterKind, review: Review, link: str) -> Iterator[tuple[str, s
     if plan.content.window is not None:
         window = plan.content.window
         yield "Window", f"{window.start.isoformat()} to {window.end.isoformat()} ({window.zone})"
-    if kind in {"asked", "reminder"} and round_.deadline:
+    if kind in {"asked", "delegated", "reminder"} and round_.deadline:
         yield "Deadline", rfc3339(round_.deadline) or ""
     if kind == "denied" and round_.reason:
         yield "Reason", line(round_.reason)

@@ -14,7 +14,8 @@ from contracts.values import ApprovalRule
 class Known(msgspec.Struct, frozen=True):
     """`people` says which identities are one person. `groups` has the groups, at this moment, of identities that exist.
 
-    `delegations` are the standing ones to the actor. `members` has the active members of the groups in the plan's rules.
+    `delegations` are the standing ones to the actor; for letters, those of the people who are asked. `members` has the
+    active members of the groups in the plan's rules.
     """
 
     people: People = People()

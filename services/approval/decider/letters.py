@@ -60,6 +60,7 @@ def _due(plan: Plan, known: Known, now: int) -> Iterator[Due]:
     if round_.state == "open":
         for person in _asked(plan, known):
             yield person, "asked"
+            yield from ((one, "delegated") for one in _delegates(plan, person, known, now))
             if round_.reminded_at:
                 yield person, "reminder"
     kind = _DECIDED.get(round_.state)
@@ -81,6 +82,13 @@ def _asked(plan: Plan, known: Known) -> Iterator[str]:
     for person in _people(standing(plan).asked, known):
         if known.person(person) not in voted and not separated_by(plan, person, (), known):
             yield person
+
+
+def _delegates(plan: Plan, person: str, known: Known, now: int) -> Iterator[str]:
+    """Those who may vote in this person's place now."""
+    for one in (*plan.delegations, *known.delegations):
+        if known.same(one.by, person) and one.until > now and not separated_by(plan, one.to, (), known):
+            yield one.to
 
 
 def _people(refs: Iterable[str], known: Known) -> Iterator[str]:
@@ -125,7 +133,7 @@ def attempt(letters: Iterable[Letter], now: int, patience: Patience) -> tuple[Ev
 
 def useless(letter: Letter, letters: Letters, plan: Plan, known: Known) -> str:
     """Why nobody needs this letter any more; "" when somebody does."""
-    if letter.kind not in {"asked", "reminder"}:
+    if letter.kind not in {"asked", "delegated", "reminder"}:
         return ""
     if plan.approval.round != letters.round or plan.approval.state != "open":
         return "the round is over"

@@ -14,7 +14,7 @@ from contracts.commands import SubmitPlan
 from contracts.envelope import Fact, category, stream_id
 from contracts.letter import letter_stream, message_id
 from contracts.letter_state import Letter, Letters
-from contracts.plan import Plan
+from contracts.plan import Delegation, Plan
 from contracts.plan_events import Event
 from contracts.review import review
 from infra.clock import Clock
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 PLAN_FACTS = frozenset(
     {
         *("plan.submitted.v1", "plan.vote_cast.v1", "plan.vote_withdrawn.v1", "plan.approval_reminded.v1"),
+        "plan.vote_delegated.v1",
         *("plan.approved.v1", "plan.denied.v1", "plan.approval_expired.v1"),
     }
 )
@@ -69,6 +70,7 @@ class Post:
         self._public_url = public_url.rstrip("/")
         self._owner = random_id()
         self._open_rounds = load_sql("services.approval", "open_rounds")
+        self._given = load_sql("services.approval", "delegations_by")
         self.wake: Callable[[str, float], None] = lambda stream, seconds: None
 
     async def look(self, stream: str) -> None:
@@ -222,7 +224,12 @@ class Post:
         refs = {ref for approvers in (*named, plan.content.owner) for ref in approvers}
         groups = {ref for ref in refs if ref.startswith("group:")}
         members = await self._directory.members(groups) if groups else {}
-        return Known(people=await self._links.read(), members=members)
+        everybody = sorted({one for ref in refs for one in members.get(ref, frozenset({ref}))})
+        rows = await self._log.pool.fetch(self._given, everybody, self._clock.now())
+        given = tuple(
+            Delegation(row["delegator"], row["delegate"], row["until"], row["given_at"], row["reason"]) for row in rows
+        )
+        return Known(people=await self._links.read(), members=members, delegations=given)
 
 
 def wanted(fact: Fact) -> str | None:

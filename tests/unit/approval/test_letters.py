@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from contracts import plan_events as e
-from contracts.approval_events import ApprovalReminded, EmergencyApproved
+from contracts.approval_events import ApprovalReminded, EmergencyApproved, VoteDelegated
 from contracts.letter import LetterFailed, LetterGivenUp, LetterSent, letter_stream, message_id
 from contracts.letter_state import Letters, fold_letters
-from contracts.plan import Plan
+from contracts.plan import Delegation, Plan
 from contracts.refusals import Refused
 from contracts.review import review
 from contracts.seal import seal_of
@@ -87,6 +87,16 @@ def test_those_of_a_later_level_are_asked_when_it_opens() -> None:
 
 def test_a_person_with_two_identities_gets_one_letter() -> None:
     assert due_letters(waiting(), LINKED, NOON) == (("user:ana", "asked"),)
+
+
+def test_a_delegate_is_asked_in_the_delegators_place_while_the_delegation_holds_and_if_they_may_approve() -> None:
+    plan = then(waiting(approval("user:ana")), [VoteDelegated(to="user:cat", until=NOON + 1)], ANA)
+    assert due_letters(plan, Known(), NOON) == (("user:ana", "asked"), ("user:cat", "delegated"))
+    assert due_letters(plan, Known(), NOON + 1) == (("user:ana", "asked"),)
+    standing = Known(delegations=(Delegation("user:ana", "user:ben", NOON + 1, NOON),))
+    assert due_letters(waiting(approval("user:ana")), standing, NOON)[1:] == (("user:ben", "delegated"),)
+    owner = then(waiting(approval("user:ana")), [VoteDelegated(to="user:olivia", until=NOON + 1)], ANA)
+    assert due_letters(owner, Known(), NOON) == (("user:ana", "asked"),)
 
 
 def test_a_reminder_goes_to_those_who_have_not_voted() -> None:
