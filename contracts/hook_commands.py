@@ -52,5 +52,11 @@ class SendTest(Command, frozen=True, tag="test_endpoint"):
     endpoint: PlanId
 
 
-HookCommand = RotateEndpoint | EnableEndpoint | DisableEndpoint | SendTest
-HOOKS: tuple[type[Command], ...] = (RotateEndpoint, EnableEndpoint, DisableEndpoint, SendTest)
+class ShowHook(Command, frozen=True, tag="show_hook"):
+    """A question, not an order: the hook of this delivery as it goes out. Nothing is appended."""
+
+    delivery: PlanId
+
+
+HookCommand = RotateEndpoint | EnableEndpoint | DisableEndpoint | SendTest | ShowHook
+HOOKS: tuple[type[Command], ...] = (RotateEndpoint, EnableEndpoint, DisableEndpoint, SendTest, ShowHook)

@@ -53,6 +53,7 @@ from services.gateway.routes.plans import plan_orders
 from services.gateway.routes.presence import presence_routes
 from services.gateway.routes.progress import progress_routes
 from services.gateway.routes.reading import reading_routes
+from services.gateway.routes.recorded_hooks import recorded_hook_routes
 from services.gateway.routes.setting_up import setting_up_routes
 from services.gateway.routes.system import Description, system_routes
 from services.gateway.routes.templates import template_routes
@@ -168,6 +169,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *presence_routes(desk, parts.presences),
         *callback_routes(orders),
         *delivery_routes(orders, ground.log, desk),
+        *recorded_hook_routes(orders),
         *gate_routes(orders, ground.log, desk),
         *list_routes(orders, ground.log),
         *freeze_routes(orders, freezes, ground.clock),

@@ -13,7 +13,7 @@ from contracts.commands import (
 from contracts.endpoint_state import fold_endpoint
 from contracts.envelope import Fact
 from contracts.evolve import fold
-from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest
+from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest, ShowHook
 from infra.addresses import reach_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -31,6 +31,7 @@ from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.endpoints import Endpoints
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
 from services.hook_dispatcher.handlers.keys import Keys
+from services.hook_dispatcher.handlers.recorded import Recorded
 from services.hook_dispatcher.handlers.work import Work
 from services.hook_dispatcher.projections import Hooks
 from services.hook_dispatcher.views.delivery import fold_delivery
@@ -117,6 +118,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
                 DisableEndpoint: of_endpoints.disable,
                 SendTest: of_endpoints.send_test,
                 ResendDelivery: commands.resend_delivery,
+                ShowHook: Recorded(log, deliveries, settings.instance_url).show,
             },
         ),
     )

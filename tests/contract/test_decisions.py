@@ -30,6 +30,7 @@ NOT_OF_A_PLAN = {
     "test_endpoint",
     "resend_delivery",
     "resend_letters",
+    "show_hook",
 }
 """Commands that begin a plan, ask without deciding, or are about something else than a plan."""
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from standardwebhooks import Webhook
 
 from contracts.cloud_event import CloudEvent
-from contracts.hook_commands import EnableEndpoint, RotateEndpoint, SendTest
+from contracts.hook_commands import EnableEndpoint, RotateEndpoint, SendTest, ShowHook
 from contracts.plan_events import GateOpened
 from contracts.values import GateRule, Gates
 from infra.config import Secret
@@ -19,7 +19,7 @@ from infra.postgres import open_pool
 from infra.projection import rebuild
 from infra.signing import SigningKey, new_private_key, verify_with_public_key
 from services.hook_dispatcher.projections import Hooks
-from tests.support.builders import ADA
+from tests.support.builders import ADA, OLIVIA
 from tests.support.hooked import MASTER, SECRET, Hooked, open_hooked
 from tests.support.receiver import Received, Receiver
 from tests.support.servers import Nats, Postgres
@@ -206,3 +206,23 @@ async def _keep(house: Hooked, ref: str, secret: str) -> None:
     pool = await open_pool(house.apps.dsns.of("gateway"), size=1)
     await KeyStore(pool, bytes.fromhex(MASTER)).put(ref, Secret(secret))
     await pool.close()
+
+
+async def test_a_hook_is_shown_as_it_went_out_and_a_challenge_is_not(house: Hooked) -> None:
+    async with Receiver() as receiver:
+        await house.endpoint("board", receiver.url, events=("finish_planning",))
+        await house.plan()
+        (row,) = await house.delivered()
+        (hook,) = receiver.requests
+    accepted = await house.apps.accepted(ShowHook(delivery=row["id"]), OLIVIA, at=house.clock.now())
+    assert accepted.body["body"].encode() == hook.body
+    sent_again = {name: value for name, value in hook.headers.items() if name.startswith(("x-", "content-type"))}
+    assert sent_again.items() <= accepted.body["headers"].items()
+    assert not {"webhook-signature", "webhook-timestamp"} & set(accepted.body["headers"])
+    denied = await house.apps.refused(ShowHook(delivery="f" * 24), ADA, at=house.clock.now())
+    assert denied.code == "delivery_not_found"
+    async with Receiver(500) as receiver:
+        await house.endpoint("new", receiver.url, verify=True)
+        (_, challenge) = await house.delivered("dead")
+    denied = await house.apps.refused(ShowHook(delivery=challenge["id"]), ADA, at=house.clock.now())
+    assert denied.code == "forbidden"

@@ -45,11 +45,11 @@ async def replay(
     file
         Hooks that `hooks listen --save` kept, `-` for stdin.
     plan
-        The hooks of this plan, oldest first.
+        The hooks of this plan, oldest first, the newest 500.
     delivery
         This delivery; give it several times.
     endpoint
-        Only what was meant for this endpoint (name or id).
+        Only what was meant for this endpoint.
     event
         Only this event.
     secret_file
@@ -74,13 +74,9 @@ async def replay(
 
 async def _deliveries_of(gateway: Gateway, plan: str, endpoint: str, event: str) -> list[str]:
     """Their ids, oldest first."""
-    found = (await gateway.get(f"/api/v1/plans/{segment(plan)}/deliveries")).json()["deliveries"]
-    wanted = [
-        one
-        for one in found
-        if (not event or one["event"] == event) and (not endpoint or endpoint in (one.get("name"), one["endpoint"]))
-    ]
-    return [one["id"] for one in sorted(wanted, key=lambda one: one["created_at"])]
+    page = (await gateway.get("/api/v1/deliveries", plan=plan, endpoint=endpoint or None, limit=500)).json()
+    wanted = [one["id"] for one in page["deliveries"] if not event or one["event"] == event]
+    return wanted[::-1]
 
 
 async def _recorded(gateway: Gateway, delivery: str) -> Saved:

@@ -339,3 +339,25 @@ def test_a_file_that_is_none_names_its_line(tmp_path: Path) -> None:
     file.write_bytes(msgspec.json.encode(Saved("d1", "{}")) + b"\nnonsense\n")
     with pytest.raises(Problem, match="line 2"):
         read_saved(str(file))
+
+
+async def test_hooks_of_a_plan_are_sent_again_oldest_first(
+    fake: FakeGateway, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GONOGO_URL", fake.url)
+    monkeypatch.setenv("GONOGO_TOKEN", "t")
+    ids = ["b" * 24, "a" * 24]
+    fake.answer(200, {"deliveries": [{"id": one, "event": "start_execute"} for one in [*ids, "c" * 24]]})
+    for one in ["c" * 24, *reversed(ids)]:
+        hook = {"webhook_id": one, "event": "start_execute", "headers": {"x-zadig-event": "release_plan"}, "body": "{}"}
+        fake.answer(200, hook)
+    async with Receiver() as receiver:
+        code = await asyncio.to_thread(
+            main, ["hooks", "replay", receiver.url, "--plan", "p" * 24, "--endpoint", "board"]
+        )
+    assert code == 0, capfd.readouterr().err
+    assert [hook.id for hook in receiver.requests] == ["c" * 24, *reversed(ids)]
+    assert receiver.requests[0].headers["x-zadig-event"] == "release_plan"
+    assert "webhook-signature" not in receiver.requests[0].headers
+    assert fake.asked[0].query["endpoint"] == "board"
+    assert fake.asked[1].path == f"/api/v1/deliveries/{'c' * 24}/hook"
