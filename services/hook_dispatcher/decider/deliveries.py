@@ -31,7 +31,7 @@ _LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 class Patience(msgspec.Struct, frozen=True):
     """`schedule_seconds[n]` is the pause before try n + 1 (the first is 0); jitter as a part of it, both ways."""
 
-    schedule_seconds: tuple[float, ...] = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000)
+    schedule_seconds: tuple[float, ...] = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400, 86_400)
     budget_seconds: float = 259_200
     jitter: float = 0.2
 
@@ -109,10 +109,12 @@ def _again(delivery: Delivery, sent: Sent, now: int, chance: float, patience: Pa
         return 0, "the receiver says that it is gone (410)"
     if delivery.tries >= len(patience.schedule_seconds):
         return 0, f"{delivery.tries} tries have failed"
+    end = delivery.since + int(patience.budget_seconds * _SECOND)
     pause = patience.schedule_seconds[delivery.tries] * (1 + patience.jitter * (2 * chance - 1))
     asked = min(sent.retry_after_seconds or 0.0, _LONGEST_RETRY_AFTER_SECONDS)
-    next_at = now + int(max(pause, asked) * _SECOND)
-    if _too_late(delivery, next_at, patience):
+    # The last try is at the very end of the time: however the jitter fell, an outage that is shorter than that loses nothing.
+    next_at = max(min(now + int(pause * _SECOND), end), now + int(asked * _SECOND))
+    if now >= end or next_at > end:
         return 0, f"the time for it, {patience.budget_seconds:.0f} s, is over after {delivery.tries} tries"
     return next_at, ""
 
