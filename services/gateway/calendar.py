@@ -28,6 +28,8 @@ _BEFORE, _AFTER = 90 * _DAY, 365 * _DAY
 _LONGEST = 50 * 366 * _DAY
 _FAR = 3 * 366 * _DAY
 _FEW = 200
+_TOLD = 19
+"""As many warnings as a person may read."""
 
 
 class Calendar:
@@ -124,7 +126,9 @@ def warnings(found: hc.PlanConflicts) -> tuple[str, ...]:
         for one in found.freezes
         if not one.overridden
     )
-    return (*others, *held)
+    told = [*others, *held]
+    left = len(told) - _TOLD
+    return tuple(told) if left <= 0 else (*told[:_TOLD], f"{left} more are among the plan's conflicts.")
 
 
 def _text(at: object) -> str:

@@ -164,3 +164,27 @@ async def test_without_a_time_the_calendar_shows_the_last_months_and_the_coming_
     found = await calendar(site, "")
     assert found["start"] < found["end"]
     assert found["more"] is False
+
+
+async def test_a_window_of_a_thousand_years_is_sealed_and_shown_though_a_freeze_takes_place_every_night(
+    site: Site,
+) -> None:
+    nightly = {"start": "2027-01-01T22:00:00", "end": "2027-01-02T04:00:00", "rrule": "FREQ=DAILY"}
+    body = {**nightly, "zone": "America/Sao_Paulo", "scope": {"labels": ["long"]}}
+    assert (await site("PUT", "/api/v1/freezes/nightly", body, as_="ada")).status == 200
+    window = {"start": "2027-01-01T00:00:00Z", "end": "3027-01-01T00:00:00Z"}
+    plan, _ = await put(site, "long", window=window, labels=["long"])
+    found = await site("GET", f"/api/v1/plans/{plan}/conflicts")
+    assert len(found.body["freezes"]) == 200
+    sealed = await site("POST", f"/api/v1/plans/{plan}/seal", if_match="*")
+    assert sealed.status == 200
+    assert len(sealed.body["warnings"]) <= 20
+
+
+async def test_a_window_that_ends_before_it_starts_or_has_no_zone_that_exists_is_refused(site: Site) -> None:
+    turned = {"start": "2027-01-02T00:00:00Z", "end": "2027-01-01T00:00:00Z"}
+    body = {"project": "web", "name": "turned", "window": turned}
+    assert (await site("POST", "/api/v1/plans", body)).paths == ["/window/end"]
+    plan, _ = await put(site, "nowhere", window={**days(1, 2), "zone": "Mars/Base"})
+    sealed = await site("POST", f"/api/v1/plans/{plan}/seal", if_match="*")
+    assert (sealed.status, sealed.paths) == (422, ["/window/zone"])
