@@ -9,7 +9,7 @@ from contracts.plan_events import ResolvedWorkflow
 from contracts.refusals import Fault
 from contracts.values import GateName
 
-MOST_TOLD = 1_000
+MOST_TOLD = 10_000
 """An answer travels as one message."""
 
 

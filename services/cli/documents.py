@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from contracts.refusals import Fault
 from contracts.shape import IsOpen, fit
+from infra.limits import PLAN_BODY_BYTES
 from services.cli.exits import Exit
 from services.cli.files import called, read_text
 from services.cli.problems import Problem
-from services.cli.yaml_reading import LARGEST_BYTES, Document, Place, read_yaml
+from services.cli.yaml_reading import Document, Place, read_yaml
 
 _AT_THE_KEY = frozenset({"unknown_field"})
 
@@ -35,8 +36,8 @@ def read_document(name: str, wanted: Any, *, is_open: IsOpen = lambda text: Fals
     Raises Problem with all faults: of YAML, or of fields and values.
     """
     text = read_text(name)
-    if len(text.encode()) > LARGEST_BYTES:
-        raise Problem(f"{called(name)} is larger than {LARGEST_BYTES} bytes.", Exit.USAGE)
+    if len(text.encode()) > PLAN_BODY_BYTES:
+        raise Problem(f"{called(name)} is larger than {PLAN_BODY_BYTES} bytes.", Exit.USAGE)
     document = read_yaml(text)
     if document.wrong:
         raise _wrong(name, [Fault(_where(name, one.place), one.detail) for one in document.wrong])

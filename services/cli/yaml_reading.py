@@ -14,9 +14,11 @@ import yaml
 from contracts.refusals import pointer
 from contracts.shape import Path, Plain
 
-LARGEST_BYTES = 1 << 20
 _DEEPEST = 32
-_MOST_PARTS = 100_000
+_MOST_PARTS = 500_000
+"""A plan of ten thousand items has a fifth of it."""
+_MOST_REPEATED = 20_000
+"""Parts that are laid out once more because of an alias."""
 _NOTHING = frozenset({"", "~", "null"})
 
 
@@ -89,7 +91,7 @@ def read_yaml(text: str) -> Document:
         line = before.count("\n") + 1
         detail = "holds a character that YAML does not allow"
         reading.wrong.append(Wrong(Place(line, len(before) - before.rfind("\n")), detail))
-    laying = _Laying(reading.wrong)
+    laying = _Laying(reading.wrong, reading.parts + _MOST_REPEATED)
     value = laying.lay(node, ()) if node is not None else None
     return Document(value, laying.keys, laying.values, tuple(sorted(reading.wrong)))
 
@@ -108,6 +110,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.wrong: list[Wrong] = []
+        self.parts = 0
         self._anchors: dict[str, Any] = {}
 
     def whole(self, events: Iterator[Any]) -> Any:
@@ -123,6 +126,9 @@ class _Reading:
         return node
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Any:
+        self.parts += 1
+        if self.parts > _MOST_PARTS:
+            self._stop(event, f"has more than {_MOST_PARTS} parts")
         if depth > _DEEPEST:
             self._stop(event, f"is nested deeper than {_DEEPEST} levels")
         if isinstance(event, yaml.AliasEvent):
@@ -164,19 +170,20 @@ class _Reading:
 
 
 class _Laying:
-    """From a tree to data and places. What stands behind an alias is laid out again, up to `_MOST_PARTS` in all."""
+    """From a tree to data and places. What stands behind an alias is laid out again, up to `most` parts in all."""
 
-    def __init__(self, wrong: list[Wrong]) -> None:
+    def __init__(self, wrong: list[Wrong], most: int) -> None:
         self.keys: dict[str, Place] = {}
         self.values: dict[str, Place] = {}
         self._wrong = wrong
+        self._most = most
         self._parts = 0
 
     def lay(self, node: Any, path: Path) -> Any:
         self._parts += 1
-        if self._parts > _MOST_PARTS:
-            if self._parts == _MOST_PARTS + 1:
-                self._wrong.append(Wrong(node.place, f"has more than {_MOST_PARTS} parts, aliases counted in"))
+        if self._parts > self._most:
+            if self._parts == self._most + 1:
+                self._wrong.append(Wrong(node.place, f"grows by more than {_MOST_REPEATED} parts by its aliases"))
             return None
         self.values[pointer(path)] = node.place
         match node:

@@ -17,8 +17,8 @@ from services.planner.decider import Known
 from services.planner.decider.applying import apply, differing, wanted
 from services.planner.handlers.cleaning import clean_content
 
-_LARGEST_ANSWER_BYTES = 512 * 1024
-"""Of what differs: an answer travels as one message of 1 MiB at most."""
+_LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
+"""Of what differs: an answer travels as one message (`infra.limits`)."""
 
 
 class Filing:
