@@ -86,12 +86,24 @@ def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
         yield NextStep(verb="vote", by=asked, detail="Vote ahead of time: it counts when the plan is submitted.")
     elif plan.start_requested or (plan.content.rules.start == "on_approval" and plan.content.approval.levels):
         yield NextStep(verb="start", by=(), detail="The system starts the plan as soon as it may.")
+        yield from _before_time(plan)
     else:
         schedule = plan.content.schedule
         yield NextStep(verb="start", by=by, detail="Start the plan.")
         if schedule is not None and not plan.schedule_missed:
             detail = "The system starts the plan at its time."
             yield NextStep(verb="start", by=(), detail=detail, until=schedule.at)
+        yield from _before_time(plan)
+
+
+def _before_time(plan: Plan) -> Iterator[NextStep]:
+    """Until its window has opened and its scheduled time has come, the start can be overridden."""
+    window, schedule = plan.content.window, plan.content.schedule
+    times = [window.start] if window is not None else []
+    times += [schedule.at] if schedule is not None and not plan.schedule_missed else []
+    if times and plan.start_override is None:
+        detail = "Start before its time, with a reason."
+        yield NextStep(verb="start/override", by=(ADMINISTRATORS,), detail=detail, until=max(times))
 
 
 def _votes(plan: Plan) -> Iterator[NextStep]:

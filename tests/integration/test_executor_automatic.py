@@ -105,9 +105,7 @@ async def test_how_long_whole_good_runs_took_is_kept_and_rebuilding_agrees(house
     await rebuild(house.admin, AttemptTimes())
     rebuilt = [tuple(row) for row in await house.admin.pool.fetch(query)]
     assert live == rebuilt == [(run_id(good, "deploy", 1), "web", "deploy", True)]
-    usual = await house.admin.pool.fetch(
-        load_sql("services.gateway", "usual_times"), ["web", "web"], ["deploy", "none"]
-    )
+    usual = await house.admin.pool.fetch(load_sql("infra", "usual_times"), ["web", "web"], ["deploy", "none"])
     assert [(row["workflow"], row["runs"], row["median"] > 0) for row in usual] == [("deploy", 1, True)]
 
 
@@ -123,3 +121,14 @@ async def test_a_running_item_is_cancelled_without_the_plan_and_can_run_again(ho
         await executor.ask(ExecuteItem(plan=plan, item="deploy"))
         await house.item_is(plan, "done")
     assert [(one.outcome, one.error) for one in first.attempts] == [("cancelled", "it hangs")]
+
+
+async def test_several_executors_start_each_item_once(house: House) -> None:
+    names = [f"item-{i}" for i in range(6)]
+    items = [says("first", "x"), *(says(name, "x", "first") for name in names), says("last", "x", *names)]
+    async with house.executor() as one, house.executor(), house.executor():
+        definition = await one.put(SAYS)
+        plan = await house.executing(*items, definition=definition, rules=BY_NEEDS)
+        await _succeeded(house, plan)
+    state = await house.read(plan)
+    assert [len(state.state_of(item.id).attempts) for item in items] == [1] * 8

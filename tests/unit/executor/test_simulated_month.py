@@ -241,3 +241,42 @@ def test_the_timeline_is_the_expected_one() -> None:
     month = autumn()
     month.live(at(BERLIN, 11, 20))
     assert table(month) == TIMELINE
+
+
+SPRING = """
+| when (UTC, month-day) | on the wall | plan | what |
+|---|---|---|---|
+| 03-28 01:00:00 | Sun 28 Mar 03:00 CEST | gap | start asked for by schedule, executing |
+| 03-28 01:00:00 | Sun 28 Mar 03:00 CEST | nightly | start asked for by approval, executing |
+| 03-28 02:00:00 | Sun 28 Mar 04:00 CEST | gap | timed out (open notes; running -) |
+| 03-28 02:00:00 | Sun 28 Mar 04:00 CEST | nightly | timed out (open notes; running -) |
+"""
+
+
+def test_what_is_to_happen_in_the_hour_that_does_not_exist_happens_at_its_end() -> None:
+    """On 28 March 2027 in Berlin 02:00 CET is 03:00 CEST: half past two is no time, and midnight to four are three hours."""
+
+    def wall(day: int, hour: int, minute: int = 0) -> datetime:
+        naive = datetime(2027, 3, day, hour, minute)  # noqa: DTZ001 - on the wall
+        return moment(instant(naive, zone_of(BERLIN)))
+
+    nights = Freeze(
+        name="Night",
+        start=datetime(2027, 3, 1, 22),  # noqa: DTZ001 - on the wall
+        end=datetime(2027, 3, 2, 2, 30),  # noqa: DTZ001 - on the wall
+        zone=BERLIN,
+        rrule="FREQ=DAILY",
+        scope=Scope(labels=("nightly",)),
+    )
+    month = Month({"f" * 24: FreezeState("f" * 24, nights, "user:root", 0, 1)}, known)
+    window = Window(start=wall(28, 0), end=wall(28, 4), zone=BERLIN)
+    assert (window.end - window.start).total_seconds() == 3 * 3_600
+    ready(month, "gap", BERLIN, content(text(), window=window, schedule=Schedule(at=wall(28, 2, 30))), wall(27, 9))
+    nightly = content(text(), labels=("nightly",), window=window, approval=ASKED)
+    ready(month, "nightly", BERLIN, nightly, wall(27, 10))
+    month.on(wall(27, 11), "nightly", submit)
+    month.on(wall(27, 12), "nightly", approve)
+    month.live(wall(29, 0))
+    ours = [row for row in table(month).splitlines(keepends=True) if "approved" not in row and "held" not in row]
+    assert "".join(ours) == SPRING
+    assert [row[3] for row in month.rows if "held" in row[3]] == ["held by Night until Sun 28 Mar 03:00 CEST"]

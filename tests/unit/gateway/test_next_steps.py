@@ -2,9 +2,10 @@
 
 from contracts import plan_events as e
 from contracts.guidance import ADMINISTRATORS
+from contracts.moments import moment
 from contracts.plan import Plan
 from contracts.seal import seal_of
-from contracts.values import GateRule, Gates, Rules
+from contracts.values import GateRule, Gates, Rules, Window
 from services.gateway.next_steps import next_steps
 from services.gateway.views import plan_view
 from tests.support.builders import ANA, NOON, approval, content, created, plan_after, text_item, then, workflow_item
@@ -93,3 +94,10 @@ def test_a_plan_that_drifted_goes_nowhere_but_back() -> None:
 def test_what_is_over_is_over() -> None:
     assert verbs(then(executing(), (e.PlanSucceeded(),))) == ["copy"]
     assert verbs(then(executing(), (e.PlanTimedOut(reason="window_end"),))) == ["reopen", "cancel"]
+
+
+def test_a_start_before_its_time_is_an_administrators_until_that_time() -> None:
+    later = Window(start=moment(NOON + 9), end=moment(NOON + 99))
+    steps = {step.verb: step for step in next_steps(sealed(window=later))}
+    assert (steps["start/override"].by, steps["start/override"].until) == ((ADMINISTRATORS,), later.start)
+    assert "start/override" not in verbs(sealed())
