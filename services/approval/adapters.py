@@ -4,6 +4,7 @@ Never raises for what the server or the net does: that is an outcome. It refuses
 and to build a message whose headers could be broken out of.
 """
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from email.headerregistry import Address
@@ -23,6 +24,9 @@ from services.approval.decider.letters import Handed
 from services.approval.views import Rendered, line
 
 log = structlog.get_logger(__name__)
+
+BEGIN_SECONDS = 60.0
+"""Letters are begun so long after the first; with the time limit of each step, this bounds how long an attempt takes."""
 
 
 class Addressed(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ class Mailer:
 
     async def send(self, letters: Sequence[Addressed]) -> list[Handed]:
         """The outcome of each, in order. Raises nothing but cancellation."""
+        latest = asyncio.get_running_loop().time() + BEGIN_SECONDS
         client = aiosmtplib.SMTP(
             hostname=self._settings.smtp_host,
             port=self._settings.smtp_port,
@@ -67,11 +72,13 @@ class Mailer:
         except Exception as error:
             return [_failed(error)] * len(letters)
         try:
-            return [await self._one(client, letter) for letter in letters]
+            return [await self._one(client, letter, latest) for letter in letters]
         finally:
             await _quit(client)
 
-    async def _one(self, client: aiosmtplib.SMTP, letter: Addressed) -> Handed:
+    async def _one(self, client: aiosmtplib.SMTP, letter: Addressed, latest: float) -> Handed:
+        if asyncio.get_running_loop().time() > latest:
+            return Handed("timeout", "the mail server is too slow; not begun")
         try:
             message = _message(letter, self._sender)
             await client.send_message(message, sender=self._sender.addr_spec, recipients=[letter.address])

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from services.approval.adapters import Mailer
 
 
+_STEPS = 6
+"""More than one letter needs (MAIL, RCPT, DATA, the letter, QUIT): an attempt is not given to another while it can go on."""
+
+
 def projections(log: EventLog) -> Sequence[Projection]:
     """What this service keeps in tables."""
     return (DelegationList(), LetterRounds())
@@ -78,6 +82,7 @@ def _post(
     ground: Ground, settings: Settings, mailer: "Mailer", letters: Desk[Letters], people: tuple[Links, Identities]
 ) -> None:
     """Letters are written and sent from now on."""
+    from services.approval.adapters import BEGIN_SECONDS
     from services.approval.handlers.post import Post, wanted
 
     log = ground.log
@@ -87,7 +92,7 @@ def _post(
         *people,
         mailer,
         ground.clock,
-        patience=Patience(settings.smtp_schedule_seconds),
+        patience=Patience(settings.smtp_schedule_seconds, BEGIN_SECONDS + _STEPS * settings.smtp_timeout_seconds),
         public_url=settings.public_url,
     )
     reactor = Reactor("letters", ground.tail(), post.look, wanted, post.sweep, concurrency=4)

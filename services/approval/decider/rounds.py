@@ -46,7 +46,7 @@ def opening(plan: Plan, seal: str, at: int, known: Known) -> tuple[PlanSubmitted
 
 def _separated_since(plan: Plan, vote: Vote, known: Known) -> bool:
     """Who edited the plan after voting approves it no more."""
-    return any(separated_by(plan, one, (), known) for one in {vote.by, vote.fills_for})
+    return any(separated_by(plan, one, vote.groups, known) for one in {vote.by, vote.fills_for})
 
 
 def outcome(plan: Plan, votes: Sequence[Vote], number: int, seal: str, known: Known) -> tuple[Event, ...]:

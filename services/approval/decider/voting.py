@@ -50,7 +50,8 @@ def vote(plan: Plan, command: VoteOnPlan, actor: Actor, at: int, known: Known) -
     )
     if plan.approval.state != "open":
         return (cast,)
-    return (cast, *outcome(plan, (*counted(plan), _as_vote(plan, cast, actor, at)), number, seal, known))
+    others = tuple(one for one in counted(plan) if known.person(one.fills_for) != voter.person)
+    return (cast, *outcome(plan, (*others, _as_vote(plan, cast, actor, at)), number, seal, known))
 
 
 def withdraw(plan: Plan, command: WithdrawVote, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
@@ -124,8 +125,11 @@ def _demand_voter(plan: Plan, voter: Voter, actor: Actor, known: Known) -> None:
 
 
 def _already(plan: Plan, voter: Voter, command: VoteOnPlan, known: Known) -> bool:
-    """Whether this very vote was cast before. Raises Refused where another one was."""
-    votes = counted(plan)
+    """Whether this very vote was cast before. Raises Refused where another one was.
+
+    A vote that was kept from an earlier seal is replaced by one for the seal that is asked about now.
+    """
+    votes = [one for one in counted(plan) if one.seal == command.seal or known.person(one.fills_for) != voter.person]
     for one in votes:
         if known.person(one.fills_for) == voter.person:
             if one.vote == command.vote:

@@ -326,6 +326,20 @@ def test_only_those_whose_sections_changed_are_asked_again() -> None:
     assert standing(plan).asked == ("user:ben", "user:cat")
 
 
+def test_a_kept_vote_is_replaced_by_one_for_the_new_seal() -> None:
+    keeps = ApprovalRule(
+        approvers=("user:ana", "user:ben"), needed=2, keep_votes="unchanged_sections", signs=("gates",)
+    )
+    asked = levels((keeps,))
+    plan = reopened_with(after_vote(waiting(asked), ANA), asked, items=())
+    plan = then(plan, decide(plan, SubmitPlan(plan=PLAN), OLIVIA, NOON))
+    assert standing(plan).asked == ("user:ben",)
+    assert names(voted(plan, ANA)) == ["VoteCast"]
+    assert names(voted(plan, ANA, "reject", comment="what about the items?")) == ["VoteCast", "PlanDenied"]
+    again = after_vote(plan, ANA)
+    assert [(vote.by, vote.seal) for vote in again.approval.votes] == [("user:ana", seal_in(plan))]
+
+
 def test_a_vote_is_not_kept_when_who_must_agree_or_who_may_not_has_changed() -> None:
     asked = levels((ApprovalRule(approvers=("user:ana",), keep_votes="unchanged_sections", signs=("gates",)),))
     changed = reopened_with(after_vote(waiting(asked), ANA), asked, rules=Rules(separation=()))
