@@ -233,6 +233,13 @@ async def test_nothing_active_ever_comes_back_from_any_rich_text(site: Site) -> 
         assert "<p>fine</p>" in text
 
 
+async def test_a_text_that_cleaning_makes_too_long_is_refused_and_the_plan_stays_readable(site: Site) -> None:
+    plan = await site.plan()
+    answer = await site("PATCH", f"/api/v1/plans/{plan}", {"description": "<b>x</b>" + "&" * 5_000}, if_match="*")
+    assert (answer.status, answer.paths) == (422, ["/description"])
+    assert (await site.view(plan))["version"] == 1
+
+
 async def test_a_plan_has_group_owners_sprints_and_issues_labels_and_touches(site: Site) -> None:
     sections: dict[str, Any] = {
         "owner": ["user:olivia", "group:sre"],

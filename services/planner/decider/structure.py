@@ -18,6 +18,9 @@ PART_BYTES = 56_000
 """How large an item, or a section other than the items, may be as JSON: one event must hold it (64 kB, see
 `infra.eventlog.check`), with room for what stands around it."""
 
+MOST_LONG, MOST_SHORT, MOST_ITEMS = 20_000, 2_000, 10_000
+"""Characters of a long and of a short text, and items of a plan, as `contracts.values` has them. A test compares them."""
+
 _encode = msgspec.json.Encoder().encode
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -34,8 +37,12 @@ def counted(faults: tuple[Fault, ...], word: str) -> str:
 
 
 def structural_faults(content: Content) -> tuple[Fault, ...]:
-    """Two items of one id, a window that ends before it starts, a name that shows nothing, a part that is too large."""
-    return (*_structure(content), *_sizes(content))
+    """Two items of one id, a window that ends before it starts, a name that shows nothing, a part that is too large.
+
+    Lengths are looked at here again, although a body that is too long is refused at the door: cleaning may make a text
+    longer, merging a list, and an event with more than its type allows could never be read again.
+    """
+    return (*_structure(content), *_texts(content), *_sizes(content))
 
 
 def _structure(content: Content) -> Iterator[Fault]:
@@ -77,6 +84,25 @@ def _duplicates(ids: Iterable[str], path: str) -> Iterator[Fault]:
         if one in seen:
             yield Fault(path.format(i), f"{one} stands here a second time", "duplicate_id")
         seen.add(one)
+
+
+def _texts(content: Content) -> Iterator[Fault]:
+    yield from _length("/description", content.description, MOST_LONG)
+    for i, one in enumerate(content.requirements):
+        yield from _length(f"/requirements/{i}/title", one.title, MOST_SHORT)
+    if len(content.items) > MOST_ITEMS:
+        yield Fault("/items", f"has {len(content.items)} items; at most {MOST_ITEMS} are possible", "too_many")
+    for i, item in enumerate(content.items):
+        if isinstance(item.spec, TextSpec):
+            yield from _length(f"/items/{i}/spec/content", item.spec.content, MOST_LONG)
+            for j, step in enumerate(item.spec.sub_steps):
+                yield from _length(f"/items/{i}/spec/sub_steps/{j}/text", step.text, MOST_SHORT)
+
+
+def _length(path: str, text: str, most: int) -> Iterator[Fault]:
+    if len(text) > most:
+        detail = f"has {len(text)} characters when its HTML is written out safely; at most {most} are kept"
+        yield Fault(path, detail, "too_long")
 
 
 def _sizes(content: Content) -> Iterator[Fault]:

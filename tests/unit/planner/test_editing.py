@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given as given_any
 from hypothesis import settings
@@ -25,10 +26,10 @@ from contracts.evolve import fold
 from contracts.plan import Plan
 from contracts.registry import encode
 from contracts.seal import seal_of
-from contracts.values import Changes, Content, Item, Requirement, TextSpec
+from contracts.values import Changes, Content, Item, Requirement, SubStep, TextSpec
 from infra.eventlog.check import EVENT_BYTES
 from services.planner.decider import Command, Known, decide
-from services.planner.decider.structure import PART_BYTES
+from services.planner.decider.structure import MOST_ITEMS, MOST_LONG, MOST_SHORT, PART_BYTES
 from services.planner.decider.writing import edited, sealed, whole_seal
 from tests.support.builders import MALLORY, NOON, OLIVIA, PLAN, content, created, facts, plan_after, text_item, then
 from tests.support.spec import given
@@ -321,3 +322,41 @@ def test_editing_copies_nothing_that_did_not_change() -> None:
     after: Content = then(DRAFT, events or ()).content
     assert after.items[0] is DRAFT.content.items[0]
     assert after.approval is DRAFT.content.approval
+
+
+def test_a_text_that_grows_when_it_is_cleaned_never_becomes_an_event_that_cannot_be_read() -> None:
+    long, short = "&" * (MOST_LONG + 1), "&" * (MOST_SHORT + 1)
+    requirement = Requirement(tracker="jira", kind="issue", key="PAY-1", title=short)
+    item = text_item("a", spec={"content": long, "sub_steps": (SubStep(id="s", text=short),)})
+    bad = content(description=long, requirements=(requirement,), items=(item,))
+    refused = given(None).when(doing(CreatePlan(plan=PLAN, project="web", content=bad))).refused("invalid_body")
+    assert {(fault.path, fault.code) for fault in refused.faults} == {
+        ("/description", "too_long"),
+        ("/requirements/0/title", "too_long"),
+        ("/items/0/spec/content", "too_long"),
+        ("/items/0/spec/sub_steps/0/text", "too_long"),
+    }
+
+
+def test_items_added_one_by_one_do_not_become_more_than_a_plan_may_have() -> None:
+    plan = plan_after(created(items=many(MOST_ITEMS)))
+    refused = given(plan).when(doing(PutItem(plan=PLAN, item=text_item("more")))).refused("invalid_body")
+    assert [(fault.path, fault.code) for fault in refused.faults] == [("/items", "too_many")]
+
+
+def test_the_lengths_that_are_looked_at_are_those_of_the_words() -> None:
+    def accepted(**fields: Any) -> bool:
+        try:
+            msgspec.convert({"name": "x", **fields}, Content)
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    def step(text: str) -> dict[str, Any]:
+        spec = {"type": "text", "sub_steps": [{"id": "a", "text": text}]}
+        return {"id": "a", "name": "A", "spec": spec}
+
+    for more in (0, 1):
+        assert accepted(description="x" * (MOST_LONG + more)) is not bool(more)
+        assert accepted(items=[step("x" * (MOST_SHORT + more))]) is not bool(more)
+        assert accepted(items=[step("x")] * (MOST_ITEMS + more)) is not bool(more)
