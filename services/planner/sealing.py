@@ -10,7 +10,7 @@ from contracts.moments import micros
 from contracts.plan import Plan
 from contracts.references import references
 from contracts.refusals import Fault
-from contracts.values import Content, Item, WorkflowSpec
+from contracts.values import GATES, Content, Item, WorkflowSpec
 from contracts.workflow import WorkflowDefinition
 from services.planner.decider.approvers import approver_faults
 from services.planner.decider.structure import structural_faults
@@ -42,6 +42,10 @@ def _people(content: Content, people: frozenset[str]) -> Iterator[Fault]:
     for i, level in enumerate(content.approval.levels):
         for j, rule in enumerate(level.rules):
             yield from _unknown(rule.approvers, people, f"/approval/levels/{i}/rules/{j}/approvers")
+    for gate in GATES:
+        asked = content.gates.rule(gate)
+        if asked is not None:
+            yield from _unknown(asked.systems, people, f"/gates/{gate}/systems")
 
 
 def _unknown(refs: tuple[str, ...], people: frozenset[str], path: str) -> Iterator[Fault]:

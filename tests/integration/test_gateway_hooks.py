@@ -184,3 +184,12 @@ async def test_no_secret_of_an_endpoint_is_ever_shown(site: Site) -> None:
     assert (await site("GET", "/api/v1/endpoints/pair", as_="ada")).body["public_key"] != first
     again = await site("PUT", "/api/v1/endpoints/pair", pair, as_="ada")
     assert again.body["version"] == 2
+
+
+async def test_a_plan_that_asks_an_endpoint_which_does_not_exist_is_not_sealed(site: Site) -> None:
+    plan = await site.plan(gates={"finish_planning": {"systems": ["endpoint:typo", "user:ana", "user:nobody"]}})
+    answer = await site("POST", f"/api/v1/plans/{plan}/seal", if_match="*")
+    assert (answer.status, answer.paths) == (
+        422,
+        ["/gates/finish_planning/systems/0", "/gates/finish_planning/systems/2"],
+    )

@@ -6,21 +6,25 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from contracts.commands import Accepted, CopyPlan, CreatePlan, Request, SealPlan
+from contracts.endpoint_state import fold_endpoint
 from contracts.people import PEOPLE_STREAM
 from contracts.people_state import fold_people
 from contracts.plan import Plan
 from contracts.plan_events import Event, ResolvedWorkflow
-from contracts.values import Content, WorkflowSpec
+from contracts.values import GATES, Content, WorkflowSpec
 from contracts.workflow import WorkflowDefinition, WorkflowRevised, workflow_stream
 from contracts.workflow_state import resolved, revision_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.freezes import Freezes
+from infra.ids import derived_id
 from infra.postgres import load_sql
 from infra.zones import zone_names
 from services.planner.decider import Command, Known, decide
 from services.planner.handlers.cleaning import clean_content
 from services.planner.handlers.freezing import concerning
+
+_ENDPOINT = "endpoint:"
 
 
 class Directory(Protocol):
@@ -104,7 +108,7 @@ class Planner:
                 workflows[item.id], definitions[item.id] = resolved(revised), revised.definition
         people = fold_people(await self._log.read_stream(PEOPLE_STREAM))
         return Known(
-            people=frozenset(await self._directory.existing(refs)),
+            people=frozenset({*await self._directory.existing(refs), *await self._endpoints(plan.content)}),
             members=await self._directory.members(groups),
             persons=people.persons if people else {},
             workflows=workflows,
@@ -113,9 +117,28 @@ class Planner:
             frozen=await concerning(self._freezes, plan),
         )
 
+    async def _endpoints(self, content: Content) -> set[str]:
+        """The endpoints among the systems of the gates that exist and are switched on."""
+        found = set()
+        for system in _systems(content):
+            if system.startswith(_ENDPOINT):
+                name = system.removeprefix(_ENDPOINT)
+                facts = await self._log.read_stream(f"endpoint-{derived_id('endpoint', name)}")
+                endpoint = fold_endpoint(facts)
+                if endpoint is not None and endpoint.enabled:
+                    found.add(system)
+        return found
+
+
+def _systems(content: Content) -> Iterable[str]:
+    for gate in GATES:
+        rule = content.gates.rule(gate)
+        yield from rule.systems if rule else ()
+
 
 def _refs(content: Content) -> Iterable[str]:
     yield from content.owner
+    yield from (system for system in _systems(content) if not system.startswith(_ENDPOINT))
     for item in content.items:
         yield from item.owner
     for level in content.approval.levels:

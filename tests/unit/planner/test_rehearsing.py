@@ -34,7 +34,7 @@ def around(*items: Item, usual: Mapping[str, int] = {}, asker: Actor | None = OL
         item: ResolvedWorkflow(project="web", workflow=one.name, revision=1, digest=workflow_digest(one))
         for item, one in definitions.items()
     }
-    people = frozenset({"user:olivia", "user:ana", "user:ben", "user:cho", *MEMBERS})
+    people = frozenset({"user:olivia", "user:ana", "user:ben", "user:cho", "user:ci", *MEMBERS})
     known = Known(
         people=people, members=MEMBERS, workflows=workflows, definitions=definitions, zones=frozenset({"UTC"})
     )
