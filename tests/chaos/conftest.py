@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-pytest.register_assert_rewrite("tests.chaos.arena", "tests.chaos.load", "tests.chaos.proof", "tests.chaos.small")
+pytest.register_assert_rewrite(
+    "tests.chaos.arena", "tests.chaos.load", "tests.chaos.proof", "tests.chaos.small", "tests.chaos.wide"
+)
 
 from tests.chaos.arena import Arena, open_arena  # noqa: E402  (after the line above, so that a failure shows its values)
 from tests.chaos.small import open_small  # noqa: E402

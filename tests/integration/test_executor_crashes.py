@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from contracts.commands import ExecuteItem, RetryItem
+from contracts.commands import Accepted, ExecuteItem, Request, RetryItem
 from contracts.plan_events import ItemStarted
 from contracts.run import run_id
 from contracts.values import Item
 from contracts.workflow import HttpStep, WorkflowDefinition
+from infra.errors import Unavailable
 from tests.support.executing import House, Target, counting_target, deploy, open_house, script, workflow_item
 from tests.support.servers import Nats, Postgres
 from tests.support.wait import eventually
@@ -252,6 +254,31 @@ async def test_a_draining_executor_hands_a_repeatable_step_on_and_leaves_nothing
         await house.item_is(plan, "done")
     ended = await house.run_events(run_id(plan, "deploy", 1), "run.step_finished.v1")
     assert [(step.outcome, step.error) for step in ended] == [("cancelled", "executor_stopped"), ("passed", "")]
+
+
+async def test_a_draining_executor_tells_an_outcome_again_that_the_log_did_not_take(
+    house: House, marks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = ["once", "twice"]
+    async with house.executor(drain_seconds=2.6, kill_grace_seconds=0.5) as asked:
+        definition = await asked.put(deploy(script(waiting(marks), effect="idempotent")))
+        plan = await house.executing(workflow_item(), definition=definition)
+        await asked.ask(ExecuteItem(plan=plan, item="deploy"))
+        pid = await begun(marks)
+        desk = asked.executor.runs._runs
+        take = desk.execute
+
+        async def refuse(request: Request, *arguments: Any, **options: Any) -> Accepted:
+            if ":end:" in request.key and refusals:
+                refusals.pop()
+                raise Unavailable("the event log")
+            return await take(request, *arguments, **options)
+
+        monkeypatch.setattr(desk, "execute", refuse)
+    assert refusals == []
+    assert not is_running(pid)
+    ended = await house.run_events(run_id(plan, "deploy", 1), "run.step_finished.v1")
+    assert [(step.outcome, step.error) for step in ended] == [("cancelled", "executor_stopped")]
 
 
 async def test_a_draining_executor_asks_about_a_step_that_must_not_be_repeated(
