@@ -73,7 +73,6 @@ def plan_file_schema() -> dict[str, Any]:
     schema |= {"$schema": _DIALECT, "$id": "urn:gonogo:plan-file", "title": "GoNoGo release plan"}
     body = schema["$defs"]["PlanFile"]
     body["oneOf"] = [{"required": ["key"]}, {"required": ["plan"]}]
-    body["properties"]["$schema"] = {"type": "string"}
     return schema
 
 

@@ -28,7 +28,7 @@ def file_routes(orders: Orders) -> list[Route]:
             query=h.ApplyQuery,
             answer=Applied,
             writes=True,
-            codes=("plan_not_found", "plan_exists", "not_planning", "precondition_required"),
+            codes=("plan_not_found", "plan_exists", "not_planning", "final", "precondition_required"),
         ),
         Route(
             method="GET",

@@ -7,7 +7,7 @@ applied as often as one likes. A change is an edit like any other and is refused
 from msgspec.structs import replace
 
 from contracts.commands import Actor, ApplyPlan, CreatePlan, EditPlan
-from contracts.plan import Plan
+from contracts.plan import FINAL, Plan
 from contracts.plan_events import Event
 from contracts.refusals import Fault, Refused
 from contracts.values import SECTIONS, Changes, Content
@@ -27,6 +27,9 @@ def apply(plan: Plan | None, command: ApplyPlan, actor: Actor, at: int, known: K
     changed = differing(plan.content, wanted(plan, command))
     if not changed:
         return ()
+    if plan.status in FINAL:
+        detail = f"The plan has ended with {plan.status}; give the file a new key to release again."
+        raise Refused("final", detail, status=plan.status)
     if command.base is not None and command.base != plan.version:
         detail = (
             f"The file was made from version {command.base}, and the plan is at version {plan.version} by now. "

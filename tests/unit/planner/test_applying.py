@@ -60,6 +60,12 @@ def test_a_sealed_plan_is_not_changed() -> None:
     given(plan_after(created(), SEALED)).when(applying(labels=("hot",))).refused("not_planning")
 
 
+def test_a_changed_file_of_a_plan_that_is_over_is_told_to_take_a_new_key() -> None:
+    over = plan_after(created(), e.PlanCancelled(reason="no"))
+    given(over).when(applying()).then_nothing()
+    assert "new key" in given(over).when(applying(labels=("hot",))).refused("final").detail
+
+
 def test_a_file_made_from_an_older_version_overwrites_nothing() -> None:
     plan = plan_after(created(), e.PlanEdited(changes=Changes(description="Newer.")))
     refused = given(plan).when(applying(base=1, labels=("hot",))).refused("version_conflict")
