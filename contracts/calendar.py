@@ -13,9 +13,13 @@ from contracts.values import Content, Touch
 
 
 def span_of(content: Content) -> tuple[int, int] | None:
-    """The time that the plan takes, from the first until before the second, Unix microseconds: its window, else its moment."""
+    """The time that the plan takes, from the first until before the second, Unix microseconds: its window, else its moment.
+
+    Never empty, whatever an event says: the list of plans could not keep such a time, and would stand still.
+    """
     if content.window is not None:
-        return micros(content.window.start), micros(content.window.end)
+        start = micros(content.window.start)
+        return start, max(micros(content.window.end), start + 1)
     if content.schedule is not None:
         return micros(content.schedule.at), micros(content.schedule.at) + 1
     return None

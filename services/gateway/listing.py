@@ -58,6 +58,7 @@ class Listing:
 
     async def plans(self, query: PlanQuery) -> PlanPage:
         """One page of plans."""
+        _demand_span(query)
         start, start_id = _plan_cursor(query)
         position = await self.reached(PLANS, query.min_position)
         rows = await self._pool.fetch(
@@ -132,6 +133,13 @@ def _plan_row(row: Row) -> PlanRow:
         position=row["position"],
         review_owed=row["review_owed"],
     )
+
+
+def _demand_span(query: PlanQuery) -> None:
+    start, end = query.window_from, query.window_to
+    if start is not None and end is not None and end < start:
+        detail = "The time is wrong: window_to is before window_from."
+        raise Refused("invalid_parameter", detail, [Fault("window_to", "is before window_from", "window_order")])
 
 
 def _plan_cursor(query: PlanQuery) -> tuple[int | str | None, int | str | None]:

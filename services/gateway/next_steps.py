@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contracts.guidance import ADMINISTRATORS, held_because, item_actors, movers, moves_of_failed
 from contracts.http import NextStep
 from contracts.moments import moment
-from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Drift, Plan
+from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Drift, Hold, Plan
 from contracts.slots import counted, standing
 from contracts.values import GateName, Item, TextSpec
 
@@ -61,6 +61,9 @@ def _forward(plan: Plan) -> Iterator[NextStep]:
 def _at_gate(plan: Plan, gate: GateName, by: tuple[str, ...]) -> Iterator[NextStep]:
     state = plan.gates[gate]
     if plan.status == GATE_STATUS[gate]:
+        if state.passable and plan.held is not None:
+            yield from _held(plan.held, "The gate is passed; the system starts it")
+            return
         if state.passable:
             yield NextStep(verb="continue", by=(), detail="The gate is passed; the system goes on.", gate=gate)
             return
@@ -77,9 +80,7 @@ def _planned(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
     if plan.drift is not None:
         yield _drifted(plan.drift, by)
     elif plan.held is not None:
-        until, name = moment(plan.held.until), plan.held.name
-        yield NextStep(verb="start", by=(), detail=f"The system starts it when the freeze {name} ends.", until=until)
-        yield NextStep(verb="override_freeze", by=(ADMINISTRATORS,), detail="Do not wait for it, with a reason.")
+        yield from _held(plan.held, "The system starts it")
     elif not plan.approved:
         yield NextStep(verb="submit", by=by, detail="Ask the approvers.")
         asked = standing(plan).asked
@@ -106,6 +107,12 @@ def _before_time(plan: Plan) -> Iterator[NextStep]:
         yield NextStep(verb="start/override", by=(ADMINISTRATORS,), detail=detail, until=max(times))
 
 
+def _held(held: Hold, what: str) -> Iterator[NextStep]:
+    until = moment(held.until)
+    yield NextStep(verb="start", by=(), detail=f"{what} when the freeze {held.name} ends.", until=until)
+    yield NextStep(verb="freezes/override", by=(ADMINISTRATORS,), detail="Do not wait for it, with a reason.")
+
+
 def _votes(plan: Plan) -> Iterator[NextStep]:
     round_ = plan.approval
     votes = counted(plan)
@@ -127,6 +134,8 @@ def _items(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
     if plan.drift is not None:
         yield _drifted(plan.drift, by)
         return
+    if plan.held is not None:
+        yield from _held(plan.held, "The system goes on")
     for item in plan.content.items:
         yield from _item(plan, item, item_actors(plan, item))
 

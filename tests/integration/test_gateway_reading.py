@@ -153,6 +153,7 @@ def _next(page: Answer) -> str:
         ("owner=olivia", "owner"),
         ("text=%00", "text"),
         ("window_from=2027-01-01", "window_from"),
+        ("window_from=2027-01-02T00:00:00Z&window_to=2027-01-01T00:00:00Z", "window_to"),
         ("order=newest&order=oldest", "order"),
     ],
 )

@@ -59,5 +59,10 @@ def test_a_plan_takes_its_window_else_its_moment_else_no_time() -> None:
     assert span_of(content()) is None
 
 
+def test_a_window_that_is_turned_round_takes_a_moment_all_the_same() -> None:
+    start, end = utc(2026, 9, 2), utc(2026, 9, 1)
+    assert span_of(content(window=window(start, end))) == (micros(start), micros(start) + 1)
+
+
 def test_a_touch_is_written_with_a_slash() -> None:
     assert touch_key(Touch(service="api", environment="production")) == "api/production"

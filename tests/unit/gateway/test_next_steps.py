@@ -101,3 +101,16 @@ def test_a_start_before_its_time_is_an_administrators_until_that_time() -> None:
     steps = {step.verb: step for step in next_steps(sealed(window=later))}
     assert (steps["start/override"].by, steps["start/override"].until) == ((ADMINISTRATORS,), later.start)
     assert "start/override" not in verbs(sealed())
+
+
+def test_a_plan_that_a_freeze_holds_says_so_and_who_may_let_it_through() -> None:
+    held = e.PlanHeld(freeze="f" * 24, name="Weekend", until=NOON)
+    for plan in (sealed(), executing(rules=Rules(run="in_order"))):
+        wait, override = next_steps(then(plan, (held,)))[:2]
+        assert (wait.verb, wait.by, wait.until is not None) == ("start", (), True)
+        assert "Weekend" in wait.detail
+        assert (override.verb, override.by) == ("freezes/override", (ADMINISTRATORS,))
+    opened = e.GateOpened(gate="start_execute", round=1, instance_code="0" * 16, deadline=NOON)
+    gated = then(sealed(gates=Gates(start_execute=GateRule())), (e.StartRequested(by="owner"), opened))
+    passed = then(gated, (e.GatePassed(gate="start_execute", round=1), held))
+    assert [step.verb for step in next_steps(passed)[:2]] == ["start", "freezes/override"]
