@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -32,6 +33,10 @@ _DETAIL = 200
 _HEADER_BYTES = 16_384
 _READING_SECONDS = 2.0
 """How long an answer's body is waited for once its status is known."""
+
+
+_STALE_SECONDS = 1.0
+"""A kept connection that breaks sooner was closed before; later the receiver had the hook and failed."""
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -77,7 +82,7 @@ class Sender:
         """The outcome. Raises nothing but cancellation."""
         began = asyncio.get_running_loop().time()
         try:
-            sent = await self._post(hook)
+            sent = await self._posted(hook, began + _STALE_SECONDS)
         except Exception as error:
             kind = kind_of(error)
             if kind == "other":
@@ -86,13 +91,25 @@ class Sender:
         latency_ms = int((asyncio.get_running_loop().time() - began) * 1_000)
         return msgspec.structs.replace(sent, latency_ms=latency_ms)
 
-    async def _post(self, hook: Hook) -> Sent:
-        if faults := address_faults(
-            hook.url
-        ):  # an endpoint of an older release may have an address that none may have now
+    async def _posted(self, hook: Hook, until: float) -> Sent:
+        """Again over a new connection where a kept one breaks at once: the receiver had closed it, nothing has failed."""
+        if faults := address_faults(hook.url):  # an older release may have taken an address that none may have now
             raise Blocked(0, f"the address {faults[0]}")
+        while True:
+            connection = _Connection()
+            try:
+                return await self._post(hook, connection)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not connection.kept or asyncio.get_running_loop().time() > until:
+                    raise
+
+    async def _post(self, hook: Hook, connection: "_Connection") -> Sent:
         async with self._session_for(hook.url).post(
-            hook.url, data=hook.body, headers=headers(hook, self._instance_url), allow_redirects=False
+            hook.url,
+            data=hook.body,
+            headers=headers(hook, self._instance_url),
+            allow_redirects=False,
+            trace_request_ctx=connection,
         ) as answer:
             taken = 200 <= answer.status < 300
             if taken and not hook.challenge:
@@ -124,12 +141,30 @@ class Sender:
         return aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
+            trace_configs=[_telling_kept()],
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
             trust_env=False,
         )
+
+
+class _Connection:
+    """Of one request: whether its connection had been used before."""
+
+    kept = False
+
+
+def _telling_kept() -> aiohttp.TraceConfig:
+    """Has the session say of each request's connection whether it was kept from an earlier one."""
+    config = aiohttp.TraceConfig()
+
+    async def kept(_: aiohttp.ClientSession, around: SimpleNamespace, __: object) -> None:
+        around.trace_request_ctx.kept = True
+
+    config.on_connection_reuseconn.append(kept)
+    return config
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> str:

@@ -171,6 +171,19 @@ async def test_a_second_answer_is_not_taken_for_the_answer_to_the_next_hook(send
     assert (first.status, second.status, third.status) == (204, 204, 500)
 
 
+async def test_a_connection_that_was_closed_meanwhile_does_not_cost_an_attempt(sender: Sender) -> None:
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    async with Unruly(says(answer)) as receiver:
+        sent = [await sender.send(hook(receiver.url)) for _ in range(3)]
+    assert [one.status for one in sent] == [204, 204, 204]
+
+
+async def test_a_new_connection_that_breaks_is_a_failure_and_is_not_made_again_at_once(sender: Sender) -> None:
+    async with Unruly(says(then=resets)) as receiver:
+        sent = await sender.send(hook(receiver.url))
+        assert (sent.error, receiver.connections) == ("connection", 1)
+
+
 async def test_too_many_requests_with_a_date_is_asked_again_then(sender: Sender) -> None:
     head = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
     dated = b"Date: Wed, 21 Oct 2026 07:27:00 GMT\r\nRetry-After: Wed, 21 Oct 2026 07:28:30 GMT\r\n\r\n"
