@@ -147,10 +147,13 @@ def test_a_window_that_is_too_short_is_told_before_anything_runs() -> None:
 
 def test_a_freeze_holds_the_start_and_the_rehearsal_goes_on_after_it() -> None:
     frozen = Frozen(freeze="f" * 24, name="Christmas", start=NOON - MINUTE, end=NOON + 30 * MINUTE)
-    for rules in (Rules(), Rules(run="in_order")):
-        told = rehearsed(
-            plan_of(workflow_item(), rules=rules, approval=approval("group:sre")), {"deploy": MINUTE}, frozen
-        )
+    ways: tuple[dict[str, Any], ...] = (
+        {"approval": approval("group:sre")},
+        {"approval": approval("group:sre"), "rules": Rules(run="in_order")},
+        {},  # its owner starts it, and is refused until then
+    )
+    for fields in ways:
+        told = rehearsed(plan_of(workflow_item(), **fields), {"deploy": MINUTE}, frozen)
         assert (told.outcome, told.starts_at) == ("success", moment(frozen.end))
 
 
