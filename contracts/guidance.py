@@ -3,6 +3,7 @@
 Pure, and only advice: the deciders alone say yes or no. People are named by the references that the plan names them by.
 """
 
+from itertools import islice
 from typing import Any
 
 from contracts.plan import ItemState, Plan
@@ -12,6 +13,9 @@ from contracts.values import Item
 
 ADMINISTRATORS = "administrators"
 """Stands beside the references for everybody who is an administrator."""
+
+
+_MOST_TOLD = 10
 
 
 def movers(plan: Plan) -> tuple[str, ...]:
@@ -38,6 +42,16 @@ def moves_of_failed(plan: Plan, item: Item) -> tuple[NextMove, ...]:
     """What may be done with an item that has failed. Nothing of it happens by itself."""
     by = item_actors(plan, item)
     return tuple(NextMove(verb=verb, by=by, item=item.id) for verb in ("retry", "waive", "skip"))
+
+
+def moves_left(plan: Plan, but: frozenset[str]) -> tuple[NextMove, ...]:
+    """What may be done about the items that have failed and block the plan, `but` these; of the first few of them."""
+    failed = (
+        item
+        for item in plan.content.items
+        if not item.may_fail and item.id not in but and plan.state_of(item.id).status == "failed"
+    )
+    return tuple(move for item in islice(failed, _MOST_TOLD) for move in moves_of_failed(plan, item))
 
 
 def moves_of_drift(plan: Plan) -> tuple[NextMove, ...]:

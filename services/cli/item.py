@@ -160,3 +160,13 @@ async def _order(plan: str, item: str, verb: str, body: dict[str, Any], writing:
         path = f"/api/v1/plans/{segment(plan)}/items/{segment(item)}/{verb}"
         answer = await gateway.send("POST", path, body, key=writing.key, if_match=match_of(writing))
         show_done(output, answer, sentence)
+        if not output.as_json:
+            _show_failed(output, answer.json().get("next", ()))
+
+
+def _show_failed(output: Output, moves: list[dict[str, Any]]) -> None:
+    """What may be done about items that have failed meanwhile, one line each."""
+    for item in dict.fromkeys(move["item"] for move in moves):
+        own = [move for move in moves if move["item"] == item]
+        verbs, who = " or ".join(move["verb"] for move in own), ", ".join(own[0]["by"])
+        output.note(f"Item {item} has failed: {verbs} it ({who}).", style="yellow")

@@ -132,3 +132,17 @@ async def test_several_executors_start_each_item_once(house: House) -> None:
         await _succeeded(house, plan)
     state = await house.read(plan)
     assert [len(state.state_of(item.id).attempts) for item in items] == [1] * 8
+
+
+async def test_the_answer_to_an_order_says_what_may_be_done_about_an_item_that_has_failed(house: House) -> None:
+    notes = Item(id="look", name="Look", spec=TextSpec())
+    async with house.executor() as executor:
+        definition = await executor.put(deploy(script("false")))
+        plan = await house.executing(workflow_item(), notes, definition=definition)
+        await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        await house.item_is(plan, "failed")
+        answer = await executor.ask(CompleteItem(plan=plan, item="look"))
+        again = await executor.refused(ExecuteItem(plan=plan, item="deploy"))
+    by = ["user:olivia", "administrators"]
+    moves = [{"verb": verb, "by": by, "item": "deploy"} for verb in ("retry", "waive", "skip")]
+    assert answer.body["next"] == again.facts["next"] == moves

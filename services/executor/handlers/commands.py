@@ -24,6 +24,7 @@ from contracts.commands import (
     TickSubStep,
     WaiveItem,
 )
+from contracts.guidance import moves_left, told
 from contracts.plan import Plan
 from contracts.plan_events import Event, ItemStarted, PlanDrifted
 from contracts.refusals import Refused
@@ -74,7 +75,7 @@ class Commands:
         return await self._on_plan(request, command.plan, decide, {"id": command.plan})
 
     async def act_on_item(self, request: Request) -> Accepted:
-        """The item commands. The answer to a start names the attempt and its run."""
+        """The item commands. The answer names the attempt and run of a start, and what may be done about failed items."""
         command = request.command
         assert isinstance(command, items.ItemCommand)
         if isinstance(command, CompleteItem):  # a remark is shown as rich text, like the content above it
@@ -89,6 +90,8 @@ class Commands:
             for event in events:
                 if isinstance(event, ItemStarted):
                     body.update(attempt=event.attempt, run=event.run)
+            if plan is not None:  # the order has moved its own item on; others may still block the plan
+                body["next"] = told(moves_left(plan, frozenset({command.item})))
             return events
 
         return await self._on_plan(request, command.plan, decide, body)

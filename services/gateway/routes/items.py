@@ -2,10 +2,16 @@
 
 from typing import Any
 
+import msgspec
+from aiohttp import web
+
 from contracts import commands as c
 from contracts import http as h
+from contracts.commands import Accepted
+from contracts.http_items import ItemDone
+from contracts.plan_events import NextMove
 from services.gateway.names import gate_of, item_of, plan_of
-from services.gateway.orders import Orders
+from services.gateway.orders import Orders, answered
 from services.gateway.route import Route
 from services.gateway.routes.order import Make, order_route
 
@@ -18,7 +24,9 @@ def item_orders(orders: Orders) -> list[Route]:
     """What can be done with an item."""
 
     def route(verb: str, summary: str, body: Any, make: Make, *codes: str) -> Route:
-        return _route(orders, f"{_ITEM}/{verb}", f"{verb}_item", summary, "items", body, make, (*_ANY_ITEM, *codes))
+        known = (*_ANY_ITEM, *codes)
+        path, name = f"{_ITEM}/{verb}", f"{verb}_item"
+        return _route(orders, path, name, summary, "items", body, make, known, answer=ItemDone, answers=item_done)
 
     return [
         route(
@@ -75,6 +83,12 @@ def item_orders(orders: Orders) -> list[Route]:
     ]
 
 
+def item_done(accepted: Accepted, plan: str) -> web.Response:
+    """The answer to an order about an item, with what may be done about others that have failed."""
+    moves = msgspec.convert(accepted.body.get("next", ()), tuple[NextMove, ...])
+    return answered(accepted, ItemDone(id=plan, version=accepted.version, position=accepted.position, next=moves))
+
+
 def gate_orders(orders: Orders) -> list[Route]:
     """What people can do where a plan waits for an outside answer."""
 
@@ -100,7 +114,15 @@ def gate_orders(orders: Orders) -> list[Route]:
 
 
 def _route(
-    orders: Orders, path: str, name: str, summary: str, tag: str, body: Any, make: Make, codes: tuple[str, ...]
+    orders: Orders,
+    path: str,
+    name: str,
+    summary: str,
+    tag: str,
+    body: Any,
+    make: Make,
+    codes: tuple[str, ...],
+    **answering: Any,
 ) -> Route:
     return order_route(
         orders,
@@ -113,4 +135,5 @@ def _route(
         body=body,
         body_optional=body is not h.Tick,
         codes=codes,
+        **answering,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from msgspec.structs import replace
 
-from contracts.commands import AnyCommand
+from contracts.commands import Accepted, AnyCommand
 from contracts.http import Done
 from services.gateway.bodies import LARGEST_BODY_BYTES, Body, read_bytes
 from services.gateway.names import plan_of
@@ -24,12 +24,14 @@ def order_route(
     body_optional: bool = False,
     based: bool = False,
     largest: int = LARGEST_BODY_BYTES,
+    answer: Any = Done,
+    answers: Callable[[Accepted, str], web.Response] = done,
     **table: Any,
 ) -> Route:
     """A route served by a plain order on the plan in its address. `make(call, body)` makes the command.
 
-    `based`: the version in If-Match is the command's `base`, which the service judges. `largest` body in bytes. `table` is
-    what else the table says about the route.
+    `based`: the version in If-Match is the command's `base`, which the service judges. `largest` body in bytes.
+    `answers(accepted, plan)` is the answer, of the type `answer`. `table` is what else the table says about the route.
     """
     body_of: Body[Any] = Body(body, optional=body_optional)
 
@@ -40,6 +42,6 @@ def order_route(
         if based:
             command = replace(command, base=order.if_match)  # orders of editing have it
             order = replace(order, if_match=None)
-        return done(await orders.send(call, order, command), plan_of(call))
+        return answers(await orders.send(call, order, command), plan_of(call))
 
-    return Route(handler=serve, answer=Done, body=body, body_optional=body_optional, writes=True, **table)
+    return Route(handler=serve, answer=answer, body=body, body_optional=body_optional, writes=True, **table)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from contracts.commands import Actor, CancelItem, CompleteItem, ExecuteItem, RetryItem, SkipItem, TickSubStep, WaiveItem
 from contracts.executing_events import ItemCancelRequested
+from contracts.guidance import moves_left
 from contracts.moments import moment
 from contracts.plan import Plan
 from contracts.plan_events import (
@@ -360,3 +361,13 @@ def test_a_running_attempt_is_cancelled_once_with_a_reason_and_also_after_the_wi
     assert (given.plan.state_of("deploy").status, given.plan.state_of("deploy").stopping) == ("todo", "")
     assert refusal(given.plan, cancel).code == "item_not_running"
     assert when(given.plan, execute())[0] == ItemStarted(item="deploy", attempt=2, run=run_id(PLAN, "deploy", 2))
+
+
+def test_what_may_be_done_about_failed_items_that_block_the_plan_is_told_for_the_others() -> None:
+    given = failed(more=(workflow("other", may_fail=True), text()))
+    moves = moves_left(given.plan, frozenset({"notes"}))
+    assert [(move.verb, move.item, move.by) for move in moves] == [
+        (verb, "deploy", ("user:olivia", "administrators")) for verb in ("retry", "waive", "skip")
+    ]
+    assert moves_left(given.plan, frozenset({"deploy"})) == ()
+    assert moves_left(failed(may_fail=True).plan, frozenset()) == ()
