@@ -8,6 +8,7 @@ replaced.
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import msgspec
@@ -70,9 +71,13 @@ def shown(value: object) -> Text:
 
 
 def when(moment: object) -> str:
-    """`2026-11-20 08:15:03` in UTC of an RFC 3339 text; "" of none."""
+    """`2026-11-20 08:15:03` in UTC of an RFC 3339 text, whatever its offset; "" of none, another text as it is."""
     text = clean(moment)
-    return text[:19].replace("T", " ") if text else ""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if read.tzinfo is not None else text
 
 
 class Output:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from services.cli.output import Output, clean
+from services.cli.output import Output, clean, when
 
 
 class Terminal(io.StringIO):
@@ -76,3 +76,16 @@ def test_json_is_what_was_answered_but_for_its_spaces() -> None:
     out = io.StringIO()
     Output(as_json=True, out=out).json(b'{"b":1,"a":"\\u001b"}')
     assert out.getvalue() == '{\n  "b": 1,\n  "a": "\\u001b"\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-21T00:00:00+01:00", "2026-11-20 23:00:00"),
+        ("2026-11-21T00:00:00.123456Z", "2026-11-21 00:00:00"),
+        (None, ""),
+        ("soon", "soon"),
+    ],
+)
+def test_a_time_is_shown_in_utc_whatever_its_offset(text: str | None, shown: str) -> None:
+    assert when(text) == shown
