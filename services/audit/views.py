@@ -129,7 +129,7 @@ def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> 
     if fact.type in SILENT:
         return None
     data = msgspec.json.decode(public_form(fact.type, fact.payload), type=dict[str, Any])
-    old, new = _changes(before, after)
+    old, new = _changes(before, after, data["item"] if fact.type.startswith("item.") else None)
     return Entry(
         position=fact.position,
         at=rfc3339(fact.at) or "",
@@ -172,10 +172,11 @@ def _detail(data: dict[str, Any]) -> str:
     return "; ".join(texts)
 
 
-def _changes(before: Plan | None, after: Plan | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def _changes(before: Plan | None, after: Plan | None, item: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`item`: the only one whose state the fact can have changed; `None` where it may be any."""
     if after is None:
         return {}, {}
-    old, new = _facets(before, after), _facets(after, before)
+    old, new = _facets(before, after, item), _facets(after, before, item)
     names = [name for name in new if old.get(name) != new[name]]
     was, now = {name: old[name] for name in names if name in old}, {name: new[name] for name in names}
     if before is not None and before.content.items is not after.content.items:
@@ -183,7 +184,7 @@ def _changes(before: Plan | None, after: Plan | None) -> tuple[dict[str, Any], d
     return was, now
 
 
-def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
+def _facets(plan: Plan | None, other: Plan | None, item: str | None) -> dict[str, Any]:
     """What can change about a plan, by name. Items and sections that are the very same on both sides are left out."""
     if plan is None:
         return {}
@@ -192,11 +193,12 @@ def _facets(plan: Plan | None, other: Plan | None) -> dict[str, Any]:
         value = getattr(plan.content, name)
         if other is None or (name != "items" and getattr(other.content, name) is not value):
             facets[name] = msgspec.to_builtins(value)
+    candidates = plan.items if item is None else [item] if item in plan.items else []
     states = [
-        (item, state) for item, state in plan.items.items() if other is None or other.items.get(item) is not state
+        (one, plan.items[one]) for one in candidates if other is None or other.items.get(one) is not plan.items[one]
     ]
-    for item, state in states[:_MOST_ITEMS]:
-        facets[f"item {item}"] = {"status": state.status, "attempts": len(state.attempts)}
+    for one, state in states[:_MOST_ITEMS]:
+        facets[f"item {one}"] = {"status": state.status, "attempts": len(state.attempts)}
     if len(states) > _MOST_ITEMS:
         facets["items in all"] = len(states)
     facets["held"] = plan.held.name if plan.held else None
