@@ -21,9 +21,9 @@ down *ARGS: (_install "requirements.txt")
 demo *ARGS: (_install "requirements.txt")
     @"{{bin}}/gonogo" demo "$@"
 
-# every test, on real servers
+# every test, on real servers; two at a time, since most of them wait for something
 test *ARGS: (_install "requirements-dev.txt")
-    @"{{bin}}/python" -m pytest "$@"
+    @"{{bin}}/python" -m pytest -n 2 --dist loadgroup "$@"
 
 # formatting, lint, types, import rules: what CI checks besides the tests
 check: (_install "requirements-dev.txt")

@@ -1,7 +1,8 @@
-"""What holds for every test: the real servers as fixtures, and no asyncio task left behind."""
+"""What holds for every test: the real servers as fixtures, no asyncio task left behind, and who runs beside whom."""
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,18 @@ import pytest_asyncio
 from tests.support.wait import eventually
 
 pytest_plugins = ["tests.support.servers"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `-n 2 --dist loadgroup`: a file stays on one worker, and so do all tests that start whole systems.
+
+    Each worker has its own embedded servers. Servers that the environment names are one for all, so nothing is shared out.
+    """
+    named = "GONOGO_TEST_DATABASE_URL" in os.environ or "GONOGO_TEST_NATS_URL" in os.environ
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        whole_system = file.startswith(("tests/chaos/", "tests/e2e/"))
+        item.add_marker(pytest.mark.xdist_group("all" if named else "systems" if whole_system else file))
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")

@@ -30,8 +30,10 @@ async def test_a_plan_that_has_not_moved_is_left_alone_but_for_each_twentieth_sw
         run = run_id(running, "deploy", 1)
 
         async def folded() -> bool:
-            rows = await house.admin.pool.fetch("select position from view.checkpoint where name = 'plans'")
-            return bool(rows) and bool(rows[0]["position"] == (await house.admin.head()).position)
+            rows = await house.admin.pool.fetch(
+                "select position from view.checkpoint where name in ('plans', 'open_attempts')"
+            )
+            return [row["position"] for row in rows] == [(await house.admin.head()).position] * 2
 
         await eventually(folded, what="the tables have it all")
     sweeps = Sweeps(house.admin)

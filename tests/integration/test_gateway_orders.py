@@ -360,7 +360,7 @@ async def test_only_administrators_set_up_people_and_endpoints(site: Site) -> No
 async def test_a_new_user_comes_in_with_the_token_that_was_shown_once_until_it_is_taken_back(site: Site) -> None:
     made = await site("PUT", "/api/v1/users/carl", {"name": "Carl", "groups": ["sre"]}, as_="ada")
     assert made.body == {
-        "id": "user:carl", "name": "Carl", "groups": ["group:sre"], "administrator": False, "active": True,
+        "id": "user:carl", "name": "Carl", "groups": ["group:sre"], "administrator": False, "active": True, "email": "",
     }  # fmt: skip
     token = (await site("POST", "/api/v1/users/carl/tokens", {"label": "laptop"}, as_="ada")).body
     bearer = f"Bearer {token['token']}"
