@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 import msgspec
-from dateutil.rrule import rrulestr
 
 from contracts.freeze import Freeze
 from contracts.moments import micros, moment
@@ -166,6 +165,8 @@ def _walls(freeze: Freeze, earliest: datetime, latest: datetime) -> Iterator[dat
     if latest < freeze.start or latest < earliest:
         return
     begin = freeze.start if count else _forwarded(freeze.start, earliest, parts)
+    from dateutil.rrule import rrulestr  # here, so that who meets no repeated freeze does not carry it
+
     rule = iter(rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=begin))
     for wall in islice(rule, int(count) if count else None):
         if wall > latest:

@@ -7,8 +7,6 @@ scheme acts. It refuses nothing, and cleaning what is clean changes nothing.
 
 import re
 
-import nh3
-
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i", "li", "ol", "p"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "pre", "s", "strong", "sub", "sup", "u", "ul"),
@@ -31,4 +29,6 @@ def clean(text: str) -> str:
         text = _ACTING.sub(r"\1unsafe:", text)
     if "<" not in text or not _TAG.search(text):
         return text
+    import nh3  # here, so that who meets no HTML does not carry it
+
     return nh3.clean(_AUTOLINK.sub(r"\1", text), tags=_TAGS, url_schemes={"https", "mailto"})

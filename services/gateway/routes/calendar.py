@@ -8,6 +8,7 @@ from aiohttp import web
 from contracts import commands as c
 from contracts import http as h
 from contracts import http_calendar as hc
+from contracts.calendar import span_of
 from contracts.plan import Plan
 from infra.commands import Desk
 from infra.errors import Unavailable
@@ -114,7 +115,9 @@ class Calendars:
         """The plan is sealed whatever comes of this, so nothing that fails here may look as if it were not."""
         try:
             plan = await self._desk.read(f"plan-{plan_id}")
-            return warnings(await self._calendar.around(plan)) if plan is not None else ()
+            if plan is None or span_of(plan.content) is None:
+                return ()  # what takes no certain time is in nobody's way
+            return warnings(await self._calendar.around(plan))
         except Unavailable:
             log.warning("no_conflicts_told", plan=plan_id)
             return ("Conflicts could not be looked for; ask for them again.",)

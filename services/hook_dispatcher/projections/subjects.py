@@ -14,7 +14,7 @@ from services.hook_dispatcher.views.hooks import Subject, gates_set
 
 ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 
-_REMEMBERED = 50_000
+_REMEMBERED = 5_000
 
 
 class Subjects:
