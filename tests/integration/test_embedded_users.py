@@ -57,7 +57,7 @@ async def stored(login: As) -> list[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("user", [user for user in NATS_USERS if user != RELAY])
 async def test_no_user_but_the_relay_adds_to_the_stream_not_even_by_an_answer(login: As, user: str) -> None:
-    connection = await login(user)
+    connection, before = await login(user), await stored(login)
     refusals: list[str] = connection.refusals  # type: ignore[attr-defined]
     await connection.publish(EVENT, b"{}")
     for api in ("$JS.API", OBSERVER_API):
@@ -66,17 +66,17 @@ async def test_no_user_but_the_relay_adds_to_the_stream_not_even_by_an_answer(lo
         await connection.publish(f"{api}.DIRECT.GET.{STREAM}", b'{"seq":1}', reply=EVENT)
     await connection.flush()
     await eventually(lambda: any(EVENT in refusal for refusal in refusals), what="the refusal of the plain publish")
-    assert await stored(login) == [(EVENT, b"{}")]
+    assert await stored(login) == before != []
 
 
 @pytest.mark.parametrize("call", ["STREAM.DELETE", "STREAM.PURGE", "STREAM.UPDATE", "STREAM.MSG.DELETE"])
 @pytest.mark.parametrize("user", [user for user in NATS_USERS if user != RELAY])
 async def test_no_user_but_the_relay_changes_the_stream(login: As, user: str, call: str) -> None:
-    connection = await login(user)
+    connection, before = await login(user), await stored(login)
     await connection.publish(f"$JS.API.{call}.{STREAM}", b"")
     await connection.publish(f"{OBSERVER_API}.{call}.{STREAM}", b"")
     await connection.flush()
-    assert await stored(login) == [(EVENT, b"{}")]
+    assert await stored(login) == before != []
 
 
 async def test_an_observer_pulls_and_acknowledges_events(login: As) -> None:

@@ -364,7 +364,7 @@ async def test_a_dead_delivery_is_resent_under_its_id_when_its_owner_asks(house:
 
 async def test_live_tables_equal_rebuilt_ones(house: Hooked) -> None:
     ground = await house.dispatch(hook_schedule_seconds=(0.0, 0.01))
-    async with Receiver(500, 204, 410) as receiver:
+    async with Receiver(500, 204, 404) as receiver:
         await house.endpoint("board", receiver.url)
         await (await house.plan()).run_to_the_end()
         gated = await house.plan(gates=Gates(finish_planning=GateRule()))
