@@ -5,7 +5,7 @@ those who are asked, not all who may: an item with owners of its own waits for t
 A draft waits for nobody but its own people, and is not in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -13,9 +13,10 @@ import msgspec
 from contracts.commands import Actor
 from contracts.guidance import ADMINISTRATORS, held_because
 from contracts.moments import micros
+from contracts.people_state import People
 from contracts.plan import GATE_FAILED_STATUS, GATE_STATUS, Plan
 from contracts.rights import owners
-from contracts.slots import standing
+from contracts.slots import counted, standing
 from contracts.values import Item, TextSpec
 
 Kind = Literal["vote", "review", "item", "failed_item", "gate", "failed_gate", "submit", "start", "denied", "drift"]
@@ -51,8 +52,10 @@ def _moving(plan: Plan) -> Iterator[Waiting]:
     elif status == "wait_for_approval":
         round_ = plan.approval
         asked = standing(plan).asked
-        delegates = tuple(one.to for one in plan.delegations if one.by in asked)
-        yield Waiting("vote", (*asked, *delegates), round_.submitted_at, _first(round_.deadline, closes))
+        delegates = (one.to for one in plan.delegations)  # who gave it may be asked through a group
+        yield Waiting(
+            "vote", tuple(dict.fromkeys((*asked, *delegates))), round_.submitted_at, _first(round_.deadline, closes)
+        )
     elif status == "denied":
         yield Waiting("denied", by, plan.approval.decided_at)
     elif status == "executing":
@@ -120,31 +123,70 @@ def _for_people(plan: Plan, item: Item) -> bool:
     return by_hand or bool(held_because(plan, plan.state_of(item.id)))
 
 
-def asks(plan: Plan, one: Waiting, actor: Actor, at: int, principals: frozenset[str] = frozenset()) -> bool:
-    """Whether it waits for this actor, with their groups at this moment (Unix µs).
+class Reader(msgspec.Struct, frozen=True):
+    """Who looks at what waits, and what holds about them at this moment (`at`, Unix microseconds).
 
-    `principals` have given the actor their vote on all plans. Who may not vote or review, or has voted, is not asked.
+    `principals` gave them their vote on all plans. `groups` has the groups of everybody active who gave them a vote at all.
     """
-    administrator = actor.administrator and ADMINISTRATORS in one.by
-    named = administrator or actor.among(one.by)
-    if one.kind not in {"vote", "review"}:
-        return named
-    if one.kind == "review":
-        mine = any(
-            debt.owed and actor.id in {debt.by, debt.person} and debt.at == one.since for debt in plan.emergencies
-        )
-        return named and not mine and not _separated(plan, actor)
-    asked = set(standing(plan).asked)
-    given = {to.by for to in plan.delegations if to.to == actor.id and to.until > at} | principals
-    voted = {name for vote in plan.approval.votes for name in (vote.by, vote.fills_for) if not vote.on_behalf_of}
-    own = actor.among(tuple(asked)) and actor.id not in voted
-    return (own or bool(given & asked)) and not _separated(plan, actor)
+
+    actor: Actor
+    at: int
+    people: People = People()
+    principals: frozenset[str] = frozenset()
+    groups: Mapping[str, tuple[str, ...]] = {}
 
 
-def _separated(plan: Plan, actor: Actor) -> bool:
-    separation = plan.content.rules.separation
-    edited = "editors" in separation and actor.id in plan.editors
-    return edited or ("owner" in separation and actor.among(owners(plan)))
+def asked_through(plan: Plan, one: Waiting, reader: Reader) -> tuple[str, ...]:
+    """The references by which it waits for this reader: themselves, their groups, or whom they vote for. Empty: it does not.
+
+    Who may not vote or review, or has voted, is not asked.
+    """
+    mine = {reader.actor.id, *reader.actor.groups, *((ADMINISTRATORS,) if reader.actor.administrator else ())}
+    own = tuple(ref for ref in dict.fromkeys(one.by) if ref in mine)
+    match one.kind:
+        case "vote":
+            return _voting_through(plan, reader)
+        case "review":
+            return () if _separated(plan, reader) or _approved_it(plan, one, reader) else own
+        case _:
+            return own
+
+
+def _voting_through(plan: Plan, reader: Reader) -> tuple[str, ...]:
+    people, votes = reader.people, counted(plan)
+    if _separated(plan, reader) or any(_same(people, vote.by, reader.actor.id) for vote in votes):
+        return ()
+    asked, filled = standing(plan).asked, {people.person(vote.fills_for) for vote in votes}
+    mine = {reader.actor.id, *reader.actor.groups} if people.person(reader.actor.id) not in filled else set()
+    given = principals_on(plan, reader) | reader.principals
+    principals = (
+        one
+        for one in sorted(given & reader.groups.keys())
+        if people.person(one) not in filled and {one, *reader.groups[one]} & set(asked)
+    )
+    return (*(ref for ref in asked if ref in mine), *principals)
+
+
+def principals_on(plan: Plan, reader: Reader) -> frozenset[str]:
+    """Who has given the reader their vote on this plan."""
+    mine = (one for one in plan.delegations if _same(reader.people, one.to, reader.actor.id) and one.until > reader.at)
+    return frozenset(one.by for one in mine)
+
+
+def _approved_it(plan: Plan, one: Waiting, reader: Reader) -> bool:
+    debts = (debt for debt in plan.emergencies if debt.owed and debt.at == one.since)
+    return any(_same(reader.people, debt.by, reader.actor.id) for debt in debts)
+
+
+def _separated(plan: Plan, reader: Reader) -> bool:
+    separation, me = plan.content.rules.separation, reader.actor
+    edited = "editors" in separation and any(_same(reader.people, one, me.id) for one in plan.editors)
+    owns = me.among(owners(plan)) or any(_same(reader.people, one, me.id) for one in owners(plan))
+    return edited or ("owner" in separation and owns)
+
+
+def _same(people: People, one: str, other: str) -> bool:
+    return people.person(one) == people.person(other)
 
 
 def asked_of(plan: Plan) -> tuple[tuple[str, ...], int]:

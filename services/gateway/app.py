@@ -173,7 +173,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *gate_routes(orders, ground.log, desk),
         *list_routes(orders, ground.log),
         *freeze_routes(orders, freezes, ground.clock),
-        *inbox_routes(ground.log, desk, listing, ground.clock),
+        *inbox_routes(ground.log, desk, listing, parts.identities, ground.clock),
         *calendar_routes(orders, desk, calendar),
         *setting_up_routes(orders),
         *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),

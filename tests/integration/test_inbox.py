@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from contracts.moments import rfc3339
+from infra.clock import SystemClock
 from infra.projection import rebuild
 from services.planner.projections import PlanList
 from tests.support.servers import Nats, Postgres
@@ -56,6 +58,19 @@ async def test_a_vote_waits_for_the_members_that_the_group_has_now_until_they_ha
     [entry] = [one for one in answer.body["entries"] if one["plan"] == plan]
     assert (entry["through"], entry["until"]) == (["group:sre"], None)
     assert entry["why"]
+
+
+async def test_a_delegate_is_asked_in_the_place_of_a_member_of_the_group_that_is_asked(site: Site) -> None:
+    await site("PUT", "/api/v1/users/dora", {"name": "Dora", "groups": []}, as_="ada")
+    plan, _ = await submitted(site, "delegated")
+    until = rfc3339(SystemClock().now() + 7 * 86_400_000_000)
+    answer = await site("POST", f"/api/v1/plans/{plan}/delegate", {"to": "user:dora", "until": until}, as_="ana")
+    assert answer.status == 200, answer.text
+    token = (await site("POST", "/api/v1/users/dora/tokens", {}, as_="ada")).body["token"]
+    path = f"/api/v1/inbox?min_position={answer.body['position']}"
+    answer = await site("GET", path, as_="", authorization=f"Bearer {token}")
+    [entry] = [one for one in answer.body["entries"] if one["plan"] == plan]
+    assert (entry["kind"], entry["through"]) == ("vote", ["user:ana"])
 
 
 async def test_a_denied_plan_waits_for_its_owner(site: Site) -> None:

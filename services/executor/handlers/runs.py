@@ -30,8 +30,6 @@ log = structlog.get_logger()
 
 _MICROSECONDS = 1_000_000
 _TROUBLE_SECONDS = (0.1, 5.0)
-_WAY_SECONDS = (0.01, 0.1)
-"""For each run that we drive, and at most: longer than an idle executor needs to see a new run."""
 _EARLY_SECONDS = 0.005  # a loop's timers may be this much too early
 _LAST_TRIES_SECONDS = 2.0
 """How long a stopping executor goes on telling an outcome to a log that does not take it."""
@@ -72,6 +70,8 @@ class Runs:
         self._waiting: set[str] = set()
         self._given_way: dict[str, float] = {}
         self._closing = False
+        self.way_seconds = (0.01, 0.1)
+        """For each run that we drive, and at most: longer than an idle executor needs to see a new run."""
 
     async def look(self, stream: str) -> None:
         """See what this run needs: an order to stop, a driver, its plan told, or to be looked at again later."""
@@ -120,7 +120,8 @@ class Runs:
         if run.owner or (not self._driving and stream not in self._given_way):
             return False
         if stream not in self._given_way:
-            seconds = min(len(self._driving) * _WAY_SECONDS[0], _WAY_SECONDS[1])
+            each, most = self.way_seconds
+            seconds = min(len(self._driving) * each, most)
             self._given_way[stream] = loop.time() + seconds
             loop.call_later(seconds, self._due, stream)
         if loop.time() + _EARLY_SECONDS < self._given_way[stream]:

@@ -5,20 +5,22 @@ plans as the log has them and by the person's groups at this moment; so an entry
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from contracts import http_inbox as hi
 from contracts.commands import Actor
 from contracts.guidance import ADMINISTRATORS
-from contracts.people import delegate_stream
-from contracts.people_state import fold_delegate
+from contracts.people import PEOPLE_STREAM, delegate_stream
+from contracts.people_state import People, fold_delegate, fold_people
 from contracts.plan import Plan
-from contracts.waiting import Kind, Waiting, asks, waiting
+from contracts.waiting import Kind, Reader, Waiting, asked_through, principals_on, waiting
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.eventlog import EventLog
+from infra.identity import Identities
 from infra.postgres import load_sql
 from services.gateway.bodies import Query
 from services.gateway.listing import PLANS, Listing, cursor_of, page_end
@@ -41,13 +43,13 @@ _WHY: dict[Kind, str] = {
 _ORDER = "inbox"
 
 
-def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, clock: Clock) -> list[Route]:
+def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, people: Identities, clock: Clock) -> list[Route]:
     """The one route."""
     return [
         Route(
             method="GET",
             path="/api/v1/inbox",
-            handler=Inbox(log, desk, listing, clock).read,
+            handler=Inbox(log, desk, listing, people, clock).read,
             name="get_inbox",
             summary="What waits for you, why, since when, until when.",
             tag="people",
@@ -60,8 +62,9 @@ def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, clock: Clock
 class Inbox:
     """Reads inboxes."""
 
-    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing, clock: Clock) -> None:
+    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing, people: Identities, clock: Clock) -> None:
         self._log = log
+        self._people = people
         self._desk = desk
         self._listing = listing
         self._clock = clock
@@ -72,31 +75,39 @@ class Inbox:
         query = self._query.read(call.request)
         after, after_index = page_end(_ORDER, query.cursor, [int, int])
         position = await self._listing.reached(PLANS, query.min_position)
-        principals = await self._principals(call.actor)
-        refs = sorted({call.actor.id, *call.actor.groups, *principals, *_office(call.actor)})
-        rows = await self._log.pool.fetch(self._sql, refs, after, after_index, query.limit + 1)
+        reader = await self._reader(call.actor)
+        refs = {*reader.people.identities(call.actor.id), *call.actor.groups, *_office(call.actor)}
+        refs |= {ref for one in reader.principals for ref in (one, *reader.groups.get(one, ()))}
+        rows = await self._log.pool.fetch(self._sql, sorted(refs), after, after_index, query.limit + 1)
         shown = rows[: query.limit]
         plans = await asyncio.gather(*(self._desk.read(f"plan-{row['id']}") for row in shown))
-        entries = [entry for plan in plans if plan for entry in self._entries(plan, call.actor, principals, query)]
+        entries = [entry for plan in plans if plan for entry in await self._entries(plan, reader, query)]
         following = None
         if len(rows) > query.limit:
             following = cursor_of(_ORDER, [shown[-1]["asked_until"], shown[-1]["idx"]])
         return json_answer(hi.InboxPage(entries=tuple(entries), next=following, position=position))
 
-    async def _principals(self, actor: Actor) -> frozenset[str]:
-        """Who has given this person their vote on all plans, for now."""
+    async def _reader(self, actor: Actor) -> Reader:
+        """What holds about the asker now: which identities are theirs, and who has given them their vote on all plans."""
         now = self._clock.now()
-        delegate = fold_delegate(await self._log.read_stream(delegate_stream(actor.id)))
-        return frozenset(one.by for one in delegate.delegations if one.until > now) if delegate else frozenset()
+        people = fold_people(await self._log.read_stream(PEOPLE_STREAM)) or People()
+        principals: set[str] = set()
+        for identity in people.identities(actor.id):
+            delegate = fold_delegate(await self._log.read_stream(delegate_stream(identity)))
+            principals |= {one.by for one in delegate.delegations if one.until > now} if delegate else set()
+        return Reader(actor, now, people, frozenset(principals), await self._groups(principals))
 
-    def _entries(
-        self, plan: Plan, actor: Actor, principals: frozenset[str], query: hi.InboxQuery
-    ) -> Iterator[hi.InboxEntry]:
-        now = self._clock.now()
-        mine = {actor.id, *actor.groups, *principals, *_office(actor)}
-        for one in waiting(plan):
-            if (not query.kind or one.kind in query.kind) and asks(plan, one, actor, now, principals):
-                yield _entry(plan, one, tuple(ref for ref in dict.fromkeys(one.by) if ref in mine))
+    async def _groups(self, principals: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Their groups at this moment. Nobody votes for one who is no active user."""
+        users = [await self._people.user(one.removeprefix("user:")) for one in sorted(principals)]
+        return {f"user:{user.id}": user.groups for user in users if user is not None and user.active}
+
+    async def _entries(self, plan: Plan, reader: Reader, query: hi.InboxQuery) -> list[hi.InboxEntry]:
+        groups = await self._groups(principals_on(plan, reader))
+        reader = replace(reader, groups={**reader.groups, **groups})
+        wanted = (one for one in waiting(plan) if not query.kind or one.kind in query.kind)
+        found = ((one, asked_through(plan, one, reader)) for one in wanted)
+        return [_entry(plan, one, through) for one, through in found if through]
 
 
 def _office(actor: Actor) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from contracts import plan_events as e
+from contracts.approval_events import EmergencyApproved, VoteDelegated
 from contracts.commands import Actor
 from contracts.moments import micros
+from contracts.people_state import People
 from contracts.plan import Plan
 from contracts.seal import seal_of
 from contracts.values import GateRule, Gates, Rules, Schedule
-from contracts.waiting import asked_of, asks, waiting
+from contracts.waiting import Reader, asked_of, asked_through, waiting
 from tests.support.builders import (
     ADA,
     ANA,
@@ -67,8 +69,13 @@ def test_a_submitted_plan_waits_for_those_who_are_asked_until_the_round_or_the_w
     assert micros(closes) > NOON + 9
 
 
-def asked(plan: Plan, actor: Actor, at: int = NOON, principals: frozenset[str] = frozenset()) -> bool:
-    return any(asks(plan, one, actor, at, principals) for one in waiting(plan))
+def through(plan: Plan, actor: Actor, **known: Any) -> tuple[str, ...]:
+    reader = Reader(actor, known.pop("at", NOON), **known)
+    return tuple(ref for one in waiting(plan) for ref in asked_through(plan, one, reader))
+
+
+def asked(plan: Plan, actor: Actor) -> bool:
+    return bool(through(plan, actor))
 
 
 def test_who_has_voted_owns_the_plan_or_edited_it_is_not_asked_for_a_vote_though_their_group_is() -> None:
@@ -84,10 +91,37 @@ def test_who_has_voted_owns_the_plan_or_edited_it_is_not_asked_for_a_vote_though
     assert not asked(edited, BEN)
 
 
-def test_a_delegate_is_asked_as_long_as_the_delegation_holds() -> None:
+def test_a_delegate_is_asked_in_the_place_of_whom_they_vote_for_also_where_a_group_is_asked() -> None:
     plan = plan_after(*submitted(approval=approval("user:ana")))
-    assert not asked(plan, BEN)
-    assert asked(plan, BEN, principals=frozenset({"user:ana"}))
+    given: dict[str, Any] = {"principals": frozenset({"user:ana"}), "groups": {"user:ana": ("group:sre",)}}
+    assert through(plan, MALLORY) == ()
+    assert through(plan, MALLORY, **given) == ("user:ana",)
+    assert through(plan, MALLORY, **{**given, "groups": {}}) == (), "ana is no active user any more"
+    by_group = plan_after(*submitted(approval=approval("group:sre", needed=2)))
+    assert through(by_group, MALLORY, **given) == ("user:ana",)
+    assert through(by_group, BEN, **given) == ("group:sre", "user:ana")
+
+
+def test_a_delegation_on_one_plan_holds_until_its_end_and_until_somebody_has_voted() -> None:
+    events = submitted(approval=approval("group:sre", needed=2))
+    delegated = (VoteDelegated(to="user:mallory", until=NOON + 60_000_000), ANA)
+    plan, groups = plan_after(*events, delegated), {"user:ana": ("group:sre",)}
+    assert "user:mallory" in asked_of(plan)[0]
+    assert through(plan, MALLORY, groups=groups) == ("user:ana",)
+    assert through(plan, MALLORY, groups=groups, at=NOON + 60_000_000) == ()
+    voted = (e.VoteCast(round=1, seal=events[2].seal, vote="approve", groups=("group:sre",)), ANA)  # type: ignore[attr-defined]
+    assert through(plan_after(*events, delegated, voted), MALLORY, groups=groups) == ()
+
+
+def test_who_has_voted_or_edited_under_another_identity_is_not_asked_again() -> None:
+    events = submitted(approval=approval("user:ana", "user:ben", needed=2))
+    people = People(persons={"user:ana": "user:ana", "user:ben": "user:ana"})
+    vote = (e.VoteCast(round=1, seal=events[2].seal, vote="approve", person="user:ana"), ANA)  # type: ignore[attr-defined]
+    plan = plan_after(*events, vote)
+    assert through(plan, BEN) == ("user:ben",)
+    assert through(plan, BEN, people=people) == ()
+    edited = plan_after(events[0], (e.PlanEdited(changes=e.Changes(description="x")), ANA), *events[1:])
+    assert through(edited, BEN, people=people) == ()
 
 
 def test_an_item_waits_for_its_owners_else_the_plans_once_what_it_needs_is_settled() -> None:
@@ -139,20 +173,13 @@ def test_a_denied_plan_and_a_drifted_one_wait_for_their_owner() -> None:
 
 
 def test_a_review_is_owed_by_approvers_and_administrators_but_not_by_who_approved() -> None:
-    from contracts.approval_events import EmergencyApproved
-
     events = submitted(approval=approval("user:ana"))
     emergency = EmergencyApproved(round=1, seal=events[2].seal, reason="fire", person="user:ada")  # type: ignore[attr-defined]
     plan = plan_after(*events, (emergency, ADA))
     [review] = [one for one in waiting(plan) if one.kind == "review"]
     other = Actor("user:zoe", administrator=True)
-    assert [asks(plan, review, actor, NOON) for actor in (ADA, ANA, other, OLIVIA, MALLORY)] == [
-        False,
-        True,
-        True,
-        False,
-        False,
-    ]
+    asked = [bool(asked_through(plan, review, Reader(who, NOON))) for who in (ADA, ANA, other, OLIVIA, MALLORY)]
+    assert asked == [False, True, True, False, False]
 
 
 @pytest.mark.parametrize("count", [10_000])
