@@ -1,15 +1,13 @@
 """Commands on the versions of a plan, and on who is looking at it: versions, version, diff, restore, present."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from services.cli.difference_view import COLUMNS, difference_rows
 from services.cli.options import READ, WRITE, Reading, Writing, asking, current_match, segment, show_done
-from services.cli.output import Output, clean, when
+from services.cli.output import Output, when
 
 _PLANS = "/api/v1/plans"
-_LONGEST = 160
 _PAGE = 500
 
 
@@ -86,52 +84,8 @@ async def diff(plan: str, /, *, old: int | None = None, new: int | None = None, 
 
 def show_difference(output: Output, view: Mapping[str, Any]) -> None:
     """Prints a difference as the gateway answers it (`contracts.http_editing.DifferenceView`)."""
-    difference = view["difference"]
     empty = f"Versions {view['old']} and {view['new']} do not differ."
-    output.table(("where", "change", "before", "after"), list(_lines(difference)), empty=empty)
-
-
-def _lines(difference: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    for change in difference.get("changes", ()):
-        yield _line(change["path"], change)
-    items = difference.get("items", {})
-    for one in items.get("removed", ()):
-        yield f"/items/{one['item']['id']}", "removed", _short(one["item"]["name"]), ""
-    for one in items.get("added", ()):
-        yield f"/items/{one['item']['id']}", "added", "", _short(one["item"]["name"])
-    for one in items.get("changed", ()):
-        for change in one["changes"]:
-            yield _line(f"/items/{one['id']}{change['path']}", change)
-    for one in items.get("moved", ()):
-        yield f"/items/{one['id']}", "moved", f"place {one['before'] + 1}", f"place {one['after'] + 1}"
-
-
-def _line(path: str, change: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    kind = change.get("kind", "changed")
-    if kind == "moved":
-        return path, kind, f"place {change['before'] + 1}", f"place {change['after'] + 1}"
-    if words := change.get("words"):
-        return path, kind, "", _marked(words)
-    return path, kind, _short(change.get("before")), _short(change.get("after"))
-
-
-def _marked(words: list[Mapping[str, str]]) -> str:
-    marks = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
-    parts = []
-    for piece in words:
-        begin, end = marks[piece["kind"]]
-        text = piece["text"]
-        if piece["kind"] == "same" and len(text) > _LONGEST:
-            text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
-        parts.append(f"{begin}{text}{end}")
-    return "".join(parts)
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return ""
-    text = clean(value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+    output.table(COLUMNS, difference_rows(view["difference"]), empty=empty)
 
 
 async def restore(plan: str, number: int, /, *, writing: Writing = WRITE) -> None:

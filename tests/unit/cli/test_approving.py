@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.cli.review_view import difference_rows
+from contracts.difference import difference
+from services.cli.difference_view import difference_rows
+from tests.support.builders import content as plan_content
 from tests.unit.cli.conftest import FakeGateway
 from tests.unit.cli.test_commands import PLAN, Shell, shell
 
@@ -103,7 +105,16 @@ def test_every_kind_of_change_has_its_line() -> None:
     lines = [" ".join(row).strip() for row in difference_rows(DIFFERENCE)]
     assert lines == [
         "/window/end changed 18:00 19:00",
-        "item three added  Third",
-        "item one /name changed Frist First",
-        "item two moved place 2 place 1",
+        "/items/three added  Third",
+        "/items/one/name changed Frist First",
+        "/items/two moved place 2 place 1",
     ]
+
+
+async def test_an_approver_sees_what_was_changed_at_the_end_of_a_long_text(shell: Shell, fake: FakeGateway) -> None:
+    old, new = ("word " * 200 + last for last in ("staging", "production"))
+    changed = difference(plan_content(description=old), plan_content(description=new))
+    since = {"version": 4, "at": "2026-09-21T13:33:20Z", "seal": "", "difference": msgspec.to_builtins(changed)}
+    fake.answer(200, {**REVIEW, "since_my_vote": since})
+    _, out, _ = await shell.run("plan", "review", PLAN)
+    assert "[-staging-]{+production+}" in out

@@ -61,7 +61,7 @@ async def test_a_difference_shows_words_and_items_by_id(shell: Shell, fake: Fake
     assert lines == [
         ["/description", "changed", "the", "[-old-]{+new+}"],
         ["/items/b", "added", "Build"],
-        ["/items/a/may_fail", "changed", "false", "true"],
+        ["/items/a/may_fail", "changed", "no", "yes"],
         ["/items/c", "moved", "place", "1", "place", "5"],
     ]
 
