@@ -192,6 +192,12 @@ def test_nothing_but_health_measurements_and_descriptions_is_open(routes: list[R
     assert open_paths == {"/healthz", "/readyz", "/metrics", "/openapi.json", "/schemas/plan-file.json"}
 
 
+def test_no_plan_and_no_record_can_be_deleted(routes: list[Route]) -> None:
+    """The reference deletes plans in any status and leaves their tasks, approvals and timers behind."""
+    of_a_plan = {route.path for route in routes if route.method == "DELETE" and "{plan}" in route.path}
+    assert of_a_plan == {"/api/v1/plans/{plan}/items/{item}", "/api/v1/plans/{plan}/presence"}
+
+
 def test_changing_a_plan_as_a_whole_insists_on_a_version_and_a_vote_does_not(routes: list[Route]) -> None:
     insisting = {route.name for route in routes if route.if_match == "required"}
     items = {"put_item", "change_item", "remove_item", "move_item", "reorder_items"}

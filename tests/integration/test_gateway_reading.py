@@ -115,6 +115,15 @@ async def test_filters_are_combined(site: Site) -> None:
     assert await listed(site, f"{common}&{window}") == ["plan 2"]
 
 
+async def test_a_search_takes_signs_as_they_are_and_a_window_around_the_span_is_found(site: Site) -> None:
+    position = await many(site, "signs")
+    common = f"project=signs&order=oldest&min_position={position}"
+    for signs in (".*", "plan _", "%25%25", "[0-9]", "(", "\\"):
+        assert await listed(site, f"{common}&text={signs}") == [], signs
+    inside = "window_from=2027-01-03T12:00:00Z&window_to=2027-01-03T13:00:00Z"
+    assert await listed(site, f"{common}&{inside}") == ["plan 2"]
+
+
 @pytest.mark.parametrize("order", ["newest", "oldest", "updated", "window", "name"])
 async def test_pages_by_cursor_show_every_plan_once_in_order_even_when_one_is_added_meanwhile(
     site: Site, order: str

@@ -4,8 +4,6 @@
 file and are checked to exist; the others follow below the table.
 """
 
-import ast
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -34,9 +32,9 @@ from contracts.values import Approval, ApprovalLevel, ApprovalRule, Changes, Gat
 from services.executor.decider.items import Context, decide
 from services.executor.decider.runs import item_finished
 from services.executor.decider.walk import due, start
+from tests.support.fault_table import Faults, exists, named_in
 from tests.unit.executor.given import DEPLOY, NOON, OLIVIA, PLAN, Given, all_found, content, text, workflow
 
-TESTS = Path(__file__).parents[2]
 ASKED = Approval(levels=(ApprovalLevel(rules=(ApprovalRule(approvers=("user:ada",)),)),))
 
 HERE = "unit/executor/test_reference_faults.py"
@@ -60,7 +58,7 @@ HOOKS = "integration/test_hooks_delivery.py"
 CALLBACK = "integration/test_hooks_callback.py"
 ORDERS = "integration/test_gateway_orders.py"
 
-FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+FAULTS: Faults = (
     # 3 the state machine
     ("3.2", "a draft cannot be cancelled", (f"{SEALING}::test_a_draft_can_be_cancelled_and_needs_a_reason",)),
     (
@@ -378,11 +376,9 @@ FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize("named", sorted({test for _, _, tests in FAULTS for test in tests}))
+@pytest.mark.parametrize("named", named_in(FAULTS))
 def test_each_test_of_the_table_exists(named: str) -> None:
-    file, name = named.split("::")
-    tree = ast.parse((TESTS / file).read_text())
-    assert name in {one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert exists(named)
 
 
 def test_every_numbered_fault_is_in_the_table() -> None:
