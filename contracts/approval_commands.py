@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from contracts.command import Command, PlanId
+from contracts.command import Command, PlanId, Sealed
 from contracts.values import Moment, ShortText
 
-User = Annotated[str, Meta(pattern=r"^user:[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$(?!\n)", max_length=110)]
-Sealed = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+User = Annotated[str, Meta(pattern=r"^user:[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$(?!\n)", max_length=110, title="user:NAME")]
 
 
 class DelegateVote(Command, frozen=True, tag="delegate_vote"):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from contracts.approval_commands import APPROVAL, ApprovalCommand, User
 from contracts.command import Command as Command
 from contracts.command import PlanId as PlanId
+from contracts.command import Sealed
 from contracts.delivery import Format, Signing
 from contracts.edit_commands import ChangeItem, MoveItem, PutItem, RemoveItem, ReorderItems, RestorePlan
 from contracts.freeze import Freeze
@@ -157,7 +158,7 @@ class VoteOnPlan(Command, frozen=True, tag="vote_on_plan"):
 
     plan: PlanId
     vote: Literal["approve", "reject"]
-    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    seal: Sealed
     comment: ShortText = ""
     on_behalf_of: User | None = None
 

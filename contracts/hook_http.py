@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from contracts.command import PlanId as Id
 from contracts.http import Answered, NextStep, Read, SystemView
 from contracts.values import GateName, Moment, Slug
 
 DeliveryState = Literal["due", "pending", "sending", "retrying", "delivered", "dead"]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
 
 
 class DeliveryQuery(Read, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from contracts.command import PlanId
 from contracts.delivery import Format, Signing
 from contracts.http_approval import DelegationView, EmergencyView
 from contracts.http_base import Answered as Answered
@@ -44,6 +45,7 @@ Email = Annotated[
     str,
     Meta(
         max_length=254,
+        title="an e-mail address such as olivia@example.com, or empty",
         pattern=r"^([^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\U0010ffff]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]*)?$(?!\n)",
     ),
 ]
@@ -101,7 +103,14 @@ class WorkflowBody(Read, frozen=True, kw_only=True):
     outputs: Annotated[tuple[InputName, ...], Meta(max_length=100)] = ()
 
 
-EventPattern = Annotated[str, Meta(max_length=100, pattern=r"^[a-z*>][a-z0-9_.*>]*$(?!\n)")]
+EventPattern = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[a-z*>][a-z0-9_.*>]*$(?!\n)",
+        title="a hook or a pattern such as start_execute, item.finished.v1, plan.* or gate.>",
+    ),
+]
 
 
 class EndpointBody(Read, frozen=True, kw_only=True):
@@ -113,7 +122,14 @@ class EndpointBody(Read, frozen=True, kw_only=True):
     then. `verify`: nothing goes there before the address has echoed a challenge.
     """
 
-    url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s]+$(?!\n)")]
+    url: Annotated[
+        str,
+        Meta(
+            max_length=2_000,
+            pattern=r"^https?://[^\s]+$(?!\n)",
+            title="an address such as https://ci.example.com/hooks",
+        ),
+    ]
     secret: Annotated[str, Meta(min_length=8, max_length=1_000)] | None = None
     events: Annotated[tuple[EventPattern, ...], Meta(max_length=50)] = (
         "finish_planning",
@@ -123,7 +139,7 @@ class EndpointBody(Read, frozen=True, kw_only=True):
     enabled: bool = True
     format: Format = "zadig"
     project: Slug | None = None
-    plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")] | None = None
+    plan: PlanId | None = None
     ordered: bool = False
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
     rate_per_minute: Annotated[int, Meta(ge=0, le=60_000)] = 0
@@ -230,7 +246,7 @@ class WorkflowQuery(Read, frozen=True, kw_only=True):
 class FeedQuery(Read, frozen=True, kw_only=True):
     """`plan`: only what concerns this plan. `after`: from this log position on, where no Last-Event-ID says it."""
 
-    plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")] | None = None
+    plan: PlanId | None = None
     after: Annotated[int, Meta(ge=0)] | None = None
 
 

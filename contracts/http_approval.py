@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from contracts.approval_commands import Sealed, User
+from contracts.approval_commands import User
+from contracts.command import Sealed
 from contracts.difference import Difference
 from contracts.http_base import Answered, Read
 from contracts.letter import LetterKind

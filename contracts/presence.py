@@ -13,8 +13,12 @@ from msgspec import Meta
 from contracts.http import Answered, Read
 from contracts.values import SECTIONS, ItemId
 
-Session = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
-Section = Annotated[str, Meta(pattern="^(" + "|".join(SECTIONS) + r")?$(?!\n)")]
+Session = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)", title="1 to 64 letters, digits, dots, dashes and underscores")
+]
+Section = Annotated[
+    str, Meta(pattern="^(" + "|".join(SECTIONS) + r")?$(?!\n)", title="empty or one of " + ", ".join(SECTIONS))
+]
 
 
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True, tag="seen"):

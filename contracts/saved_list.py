@@ -14,9 +14,18 @@ from contracts.plan import Status
 from contracts.plan_events import Event
 from contracts.values import Moment, Ref, Slug, Value
 
-TouchKey = Annotated[str, Meta(max_length=201, pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$(?!\n)")]
+TouchKey = Annotated[
+    str, Meta(max_length=201, pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$(?!\n)", title="SERVICE/ENVIRONMENT")
+]
 """A service in an environment: `api/production`."""
-Asked = Annotated[str, Meta(max_length=110, pattern=r"^(administrators|(user|group):[A-Za-z0-9._@-]+)$(?!\n)")]
+Asked = Annotated[
+    str,
+    Meta(
+        max_length=110,
+        pattern=r"^(administrators|(user|group):[A-Za-z0-9._@-]+)$(?!\n)",
+        title="user:NAME, group:NAME or administrators",
+    ),
+]
 MOST_LISTS = 100
 
 

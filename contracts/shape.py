@@ -1,15 +1,18 @@
 """Does this untyped document have the shape of that type? All faults at once, with their paths, and no file of its own.
 
-For documents that people write: YAML files, where a text without quotes may be meant as a number, and templates, where
-a text with a placeholder has its final form only later. What is read is decided by the type that is wanted and never
-guessed from the text: where the type says text, `no`, `1.10` and `2026-11-20` are texts, exactly as they are written.
+For what people write: YAML files, where a text without quotes may be meant as a number, templates, where a text with a
+placeholder has its final form only later, and bodies, query strings and settings that msgspec has refused. What is read is
+decided by the type that is wanted and never guessed from the text: where the type says text, `no`, `1.10` and `2026-11-20`
+are texts, exactly as they are written. What was given is never repeated in an explanation, since it may be a secret.
 
-It knows the types that our words are made of and no others; whatever it lets pass, msgspec still has the last word.
+It knows the types that our words are made of and no others; whatever it lets pass, msgspec still has the last word. A
+pattern is never shown: the `title` of its type says what it asks for, as that which a text must be.
 """
 
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,13 +20,12 @@ import msgspec
 from msgspec import inspect
 
 from contracts.refusals import Fault, pointer
-from contracts.values import Moment
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _TRUTHS = {"true": True, "false": False}
-_OFFSET = re.compile(r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$")
 _NEAR = 0.6
 _DEEPEST = 32
+MOST_FAULTS = 100
 _AN_EXAMPLE = "write it like 2026-11-20T20:00:00+01:00"
 
 Path = tuple[str | int, ...]
@@ -45,10 +47,15 @@ class Fitted(NamedTuple):
 
 
 def fit(value: object, wanted: Any, *, is_open: IsOpen = lambda text: False) -> Fitted:
-    """The document as this type wants it. A text for which `is_open` says yes fits everywhere and is left as it is."""
-    fitting = _Fitting(is_open)
-    fitted = fitting.fit(value, _type_info(wanted), ())
-    return Fitted(fitted, tuple(fitting.faults))
+    """The document as this type wants it. A text for which `is_open` says yes fits everywhere and is left as it is; a
+    field of which nothing is written is absent."""
+    return _Fitting(is_open, blank_is_absent=True).whole(value, wanted)
+
+
+def faults_of(value: object, wanted: Any) -> tuple[Fault, ...]:
+    """What keeps this value, made of dicts, lists, texts, numbers, truths and None, from being of the type; the first
+    `MOST_FAULTS`. Empty: nothing that is known here."""
+    return _Fitting(lambda text: False, blank_is_absent=False).whole(value, wanted).faults
 
 
 @cache
@@ -56,21 +63,33 @@ def _type_info(wanted: Any) -> inspect.Type:
     return inspect.type_info(wanted)
 
 
+class _EnoughError(Exception):
+    """So many faults that nobody reads further."""
+
+
 class _Fitting:
     """One walk through one document."""
 
-    def __init__(self, is_open: IsOpen) -> None:
-        self.faults: list[Fault] = []
+    def __init__(self, is_open: IsOpen, *, blank_is_absent: bool) -> None:
+        self._faults: list[Fault] = []
         self._is_open = is_open
+        self._blank_is_absent = blank_is_absent
+
+    def whole(self, value: object, wanted: Any) -> Fitted:
+        try:
+            fitted = self.fit(value, _type_info(wanted), ())
+        except _EnoughError:
+            fitted = None
+        return Fitted(fitted, tuple(self._faults))
 
     def _fault(self, path: Path, detail: str, code: str = "invalid") -> None:
-        self.faults.append(Fault(pointer(path), detail, code))
+        self._faults.append(Fault(pointer(path), detail, code))
+        if len(self._faults) >= MOST_FAULTS:
+            raise _EnoughError
 
     def fit(self, value: object, wanted: inspect.Type, path: Path) -> Any:
-        description = ""
-        while isinstance(wanted, inspect.Metadata):
-            description = str((wanted.extra_json_schema or {}).get("description", description))
-            wanted = wanted.type
+        title = _title(wanted)
+        wanted = _bare(wanted)
         if isinstance(value, str) and self._is_open(value):
             return str(value)
         match wanted:
@@ -83,9 +102,9 @@ class _Fitting:
             case inspect.DictType():
                 return self._named(value, wanted, path)
             case inspect.AnyType():
-                return _untyped(value)
+                return _untyped(value) if self._blank_is_absent else value
             case _:
-                return self._leaf(value, wanted, path, description)
+                return self._leaf(value, wanted, path, title)
 
     def _struct(self, value: object, wanted: inspect.StructType, path: Path) -> Any:
         if not isinstance(value, Mapping):
@@ -96,16 +115,18 @@ class _Fitting:
         fields = {field.encode_name: field for field in wanted.fields}
         tag = {wanted.tag_field} if wanted.tag_field else set()
         for name in value:
-            if name not in fields and name not in tag:
+            if wanted.forbid_unknown_fields and name not in fields and name not in tag:
                 self._fault((*path, str(name)), _unknown(str(name), [*fields, *sorted(tag)]), "unknown_field")
         fitted = {name: value[name] for name in tag & set(value)}
         for name, field in fields.items():
-            if name not in value or (value[name] is None and not field.required and not _may_be_none(field.type)):
-                if field.required:
-                    self._fault((*path, name), "is missing", "missing")
-                continue
-            fitted[name] = self.fit(value[name], field.type, (*path, name))
+            if name not in value and field.required:
+                self._fault((*path, name), "is missing", "missing")
+            elif name in value and not self._is_absent(value[name], field):
+                fitted[name] = self.fit(value[name], field.type, (*path, name))
         return fitted
+
+    def _is_absent(self, value: object, field: inspect.Field) -> bool:
+        return self._blank_is_absent and value is None and not field.required and not _may_be_none(field.type)
 
     def _union(self, value: object, wanted: inspect.UnionType, path: Path) -> Any:
         if value is None and wanted.includes_none:
@@ -146,44 +167,46 @@ class _Fitting:
             return value
         self._length(len(value), wanted, path, "entries")
         for name in value:
-            self._leaf(name, _bare(wanted.key_type), (*path, str(name)), "a name that is possible here")
+            self._leaf(name, _bare(wanted.key_type), (*path, str(name)), f"named by {_title(wanted.key_type)}")
         return {str(name): self.fit(one, wanted.value_type, (*path, str(name))) for name, one in value.items()}
 
-    def _leaf(self, value: object, wanted: inspect.Type, path: Path, description: str) -> Any:
+    def _leaf(self, value: object, wanted: inspect.Type, path: Path, title: str) -> Any:
         match wanted:
             case inspect.StrType() if isinstance(value, str):
-                self._text(value, wanted, path, description)
+                self._text(value, wanted, path, title)
                 return str(value)
             case inspect.IntType() if (number := _integer(value)) is not None:
                 self._bounds(number, wanted, path)
                 return number
+            case inspect.FloatType() if (amount := _number(value)) is not None:
+                self._bounds(amount, wanted, path)
+                return amount
             case inspect.BoolType() if (truth := _truth(value)) is not None:
                 return truth
             case inspect.LiteralType() if isinstance(value, str) and value in wanted.values:
                 return str(value)
             case inspect.DateTimeType() if isinstance(value, str):
-                return self._moment(value, path)
+                return self._time(value, wanted, path)
             case inspect.LiteralType():
                 self._fault(path, f"must be one of {_listed([str(one) for one in wanted.values])}")
             case inspect.IntType():
                 self._fault(path, f"must be a whole number, not {_kind(value)}")
+            case inspect.FloatType():
+                self._fault(path, f"must be a number, not {_kind(value)}")
             case inspect.BoolType():
                 self._fault(path, f"must be true or false, not {_kind(value)}")
             case inspect.DateTimeType():
-                self._fault(path, f"must be a time with its offset, not {_kind(value)}; {_AN_EXAMPLE}")
+                self._fault(path, f"must be a time, not {_kind(value)}; {_example(wanted)}")
             case _:
                 self._fault(path, f"must be a text, not {_kind(value)}")
         return value
 
-    def _text(self, text: str, wanted: inspect.StrType, path: Path, description: str) -> None:
+    def _text(self, text: str, wanted: inspect.StrType, path: Path, title: str) -> None:
         self._length(len(text), wanted, path, "characters")
         if "\x00" in text:
             self._fault(path, "must not contain the character U+0000")
-        elif wanted.pattern is not None and text and not re.search(wanted.pattern, text):
-            what = (
-                f"be {description}" if description else f"match {wanted.pattern.removesuffix('(?!' + chr(92) + 'n)')}"
-            )
-            self._fault(path, f"must {what}")
+        elif wanted.pattern is not None and (text or not wanted.min_length) and not re.search(wanted.pattern, text):
+            self._fault(path, f"must be {title}" if title else "is not of the form that is wanted here")
 
     def _length(self, length: int, wanted: Any, path: Path, what: str) -> None:
         if wanted.min_length is not None and length < wanted.min_length:
@@ -191,20 +214,34 @@ class _Fitting:
         if wanted.max_length is not None and length > wanted.max_length:
             self._fault(path, f"has {length} {what}; {wanted.max_length} are allowed")
 
-    def _bounds(self, number: int, wanted: inspect.IntType, path: Path) -> None:
+    def _bounds(self, number: float, wanted: inspect.IntType | inspect.FloatType, path: Path) -> None:
         if wanted.ge is not None and number < wanted.ge:
             self._fault(path, f"must be {wanted.ge} or more")
+        if wanted.gt is not None and number <= wanted.gt:
+            self._fault(path, f"must be more than {wanted.gt}")
         if wanted.le is not None and number > wanted.le:
             self._fault(path, f"must be {wanted.le} or less")
 
-    def _moment(self, text: str, path: Path) -> str:
+    def _time(self, text: str, wanted: inspect.DateTimeType, path: Path) -> str:
         try:
-            msgspec.convert(str(text), Moment)
+            time = msgspec.convert(str(text), datetime)
         except msgspec.ValidationError:
-            known = bool(_OFFSET.search(text)) or len(text) < 16
-            what = f"is no time; {_AN_EXAMPLE}" if known else f"has no offset from UTC; {_AN_EXAMPLE}, or with Z"
-            self._fault(path, what)
+            self._fault(path, f"is no time; {_example(wanted)}")
+            return str(text)
+        if wanted.tz and time.tzinfo is None:
+            self._fault(path, f"has no offset from UTC; {_example(wanted)}, or with Z")
+        elif wanted.tz is False and time.tzinfo is not None:
+            self._fault(path, f"must be a wall-clock time, without an offset; {_example(wanted)}")
         return str(text)
+
+
+def _example(wanted: inspect.DateTimeType) -> str:
+    return _AN_EXAMPLE.removesuffix("+01:00") if wanted.tz is False else _AN_EXAMPLE
+
+
+def _title(wanted: inspect.Type) -> str:
+    notes = wanted.extra_json_schema if isinstance(wanted, inspect.Metadata) else None
+    return str((notes or {}).get("title", ""))
 
 
 def _bare(wanted: inspect.Type) -> inspect.Type:
@@ -236,6 +273,15 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _number(value: object) -> float | None:
+    if not isinstance(value, Plain):
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
 def _truth(value: object) -> bool | None:
     if isinstance(value, Plain):
         return _TRUTHS.get(value)
@@ -258,7 +304,7 @@ def _kind(value: object) -> str:
     """What was given, by kind and never by content: it may be a secret."""
     match value:
         case None:
-            return "empty"
+            return "empty (null)"
         case bool():
             return "true or false"
         case int() | float():

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from contracts.command import PlanId
 from contracts.http import Answered, Read
 from contracts.template import Template
 from contracts.values import InputName, LongText, Name, Slug
-
-PlanId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)")]
 
 
 class FilledTemplate(Read, frozen=True, kw_only=True):

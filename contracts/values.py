@@ -16,13 +16,42 @@ Ref = Annotated[
     Meta(
         pattern=r"^(user|group):[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$(?!\n)",
         max_length=110,
-        description="user:NAME or group:NAME",
+        title="user:NAME or group:NAME",
     ),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
-Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)", max_length=100)]
-ItemId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", max_length=64)]
-InputName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)", max_length=64)]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
+        title="one line without tabs and other control characters",
+    ),
+]
+Slug = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)",
+        max_length=100,
+        title="letters, digits, dots, dashes and underscores, a letter or digit first, such as web-shop_2.0",
+    ),
+]
+ItemId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)",
+        max_length=64,
+        title="letters, digits, dots, dashes and underscores, a letter or digit first, such as deploy-web",
+    ),
+]
+InputName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)",
+        max_length=64,
+        title="letters, digits and underscores, no digit first, such as image_tag",
+    ),
+]
 LongText = Annotated[str, Meta(max_length=20_000)]
 ShortText = Annotated[str, Meta(max_length=2_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -58,7 +87,17 @@ class Requirement(Value, frozen=True):
     kind: Literal["sprint", "issue"]
     key: Name
     title: ShortText = ""
-    url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[^\s<>\"]+$(?!\n)")] | None = None
+    url: (
+        Annotated[
+            str,
+            Meta(
+                max_length=2_000,
+                pattern=r"^https?://[^\s<>\"]+$(?!\n)",
+                title="an address such as https://tracker.example.com/WEB-12",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Touch(Value, frozen=True):
@@ -148,7 +187,7 @@ SystemRef = Annotated[
     Meta(
         pattern=r"^(user|group|endpoint):[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$(?!\n)",
         max_length=110,
-        description="user:NAME or group:NAME (told by the token), or endpoint:NAME (told by the signature)",
+        title="user:NAME or group:NAME (told by the token), or endpoint:NAME (told by the signature)",
     ),
 ]
 

@@ -51,7 +51,9 @@ class HttpStep(Value, frozen=True, tag_field="type", tag="http"):
     """A request, sent with `Idempotency-Key: <run>/<step>/<attempt>`. Succeeds with a status out of `expect`."""
 
     name: Slug
-    url: Annotated[str, Meta(max_length=2_000, pattern=r"^https?://")]
+    url: Annotated[
+        str, Meta(max_length=2_000, pattern=r"^https?://", title="an address such as https://ci.example.com/build")
+    ]
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     headers: dict[str, ShortText] = {}
     body: LongText = ""

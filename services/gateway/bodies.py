@@ -1,17 +1,18 @@
 """Reading what was sent: bodies, query strings, headers. Each mistake becomes one refusal that names all of its faults.
 
-A body is decoded once, by msgspec, into its type; only when that fails is it looked at again, by its schema. A body over
-the limit is not read to its end.
+A body is decoded once, by msgspec, into its type; only when that fails is it looked at again, by `contracts.shape`. A body
+over the limit is not read to its end.
 """
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, TypeVar, get_origin
 
 import msgspec
 from aiohttp import web
 
 from contracts.refusals import Fault, Refused, pointer
+from contracts.shape import Plain, faults_of
 
 LARGEST_BODY_BYTES = 1 << 20
 _BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -19,9 +20,6 @@ _WHERE = re.compile(r" - at `(key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _ETAG = re.compile(r'"(\d{1,9})"')
-
-if TYPE_CHECKING:
-    from services.gateway.faults import Faults
 
 T = TypeVar("T")
 
@@ -62,7 +60,6 @@ class Body(Generic[T]):
         """`optional`: no body at all is read as `{}`."""
         self._decode = msgspec.json.Decoder(wanted).decode
         self._wanted = wanted
-        self._faults: Faults | None = None
         self._optional = optional
 
     def read(self, body: bytes) -> T:
@@ -80,12 +77,7 @@ class Body(Generic[T]):
     def _refusal(self, body: bytes, error: Exception) -> Refused:
         value = untyped(body)
         _refuse_nul(value)
-        if self._faults is None:
-            # Here, so that a gateway to which nobody sends a wrong body does not carry the validator's 5 MB.
-            from services.gateway.faults import Faults
-
-            self._faults = Faults(self._wanted)
-        faults = self._faults.of(value) or (_own_fault(error),)
+        faults = faults_of(value, self._wanted) or (_own_fault(error),)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         return Refused("invalid_body", f"The body has {count}.", faults)
 
@@ -170,9 +162,12 @@ class Query(Generic[T]):
             if field is None:
                 faults.append(Fault(name, "is not a known parameter", "unknown_parameter"))
                 continue
+            given = query.getall(name)
             try:
-                values[field.name] = _parameter(query.getall(name), field.type)
-            except (msgspec.ValidationError, ValueError) as error:
+                values[field.name] = _parameter(given, field.type)
+            except msgspec.ValidationError as error:
+                faults += _parameter_faults(name, given, field.type) or [Fault(name, _own_fault(error).detail)]
+            except ValueError as error:
                 faults.append(Fault(name, str(error)))
         faults += [
             Fault(name, "is missing", "missing")
@@ -188,10 +183,29 @@ def _parameter(given: list[str], wanted: Any) -> Any:
     if any("\x00" in text for text in given):
         raise ValueError("must not contain the character U+0000")
     if is_several(wanted):
-        return msgspec.convert([part for text in given for part in text.split(",") if part], wanted)
+        return msgspec.convert(_several(given), wanted)
     if len(given) > 1:
         raise ValueError("is given more than once")
     return msgspec.convert(given[0], wanted, strict=False)
+
+
+def _several(given: list[str]) -> list[str]:
+    return [part for text in given for part in text.split(",") if part]
+
+
+def _parameter_faults(name: str, given: list[str], wanted: Any) -> list[Fault]:
+    """All that is wrong with one parameter. Of several values the wrong one is counted, from 1."""
+    if not is_several(wanted):
+        return [Fault(name, fault.detail, fault.code) for fault in faults_of(Plain(given[0]), wanted)]
+    values = _several(given)
+    found = faults_of(values, wanted)
+    if len(values) == 1:
+        return [Fault(name, fault.detail, fault.code) for fault in found]
+    return [Fault(name, _counted(fault) + fault.detail, fault.code) for fault in found]
+
+
+def _counted(fault: Fault) -> str:
+    return f"value {int(fault.path[1:]) + 1} " if fault.path else ""
 
 
 def is_several(wanted: Any) -> bool:

@@ -1,7 +1,6 @@
 """The description of the HTTP interface: valid OpenAPI 3.1, and neither more nor less than what the gateway serves."""
 
 import re
-from types import SimpleNamespace
 from typing import Any, cast
 
 import jsonschema_rs
@@ -9,11 +8,7 @@ import msgspec
 import pytest
 
 from contracts.refusals import STATUS
-from infra.clock import SetClock
-from infra.tail import Tail, Wake
-from services.gateway.app import Parts, routes_of
 from services.gateway.door import Door
-from services.gateway.feed import Feed
 from services.gateway.metrics import Metrics
 from services.gateway.openapi import document
 from services.gateway.problems import FAILURES
@@ -96,16 +91,6 @@ DOCUMENT = closed(
     tags={"type": "array", "items": closed(["name"], name=TEXT), "uniqueItems": True},
 )
 """The rules of OpenAPI 3.1.0 for the part of it that we use; whatever else is refused. Schemas by JSON Schema's own."""
-
-
-@pytest.fixture(scope="module")
-def routes() -> list[Route]:
-    """The whole table, of parts that are never asked for anything."""
-    log: Any = SimpleNamespace(pool=None)
-    ground: Any = SimpleNamespace(log=log, bus=None, clock=SetClock(0))
-    feed = Feed(log, Tail(log, Wake()))
-    nothing = cast(Any, None)
-    return routes_of(Parts(ground, nothing, None, feed, nothing, Metrics(), nothing, nothing))
 
 
 @pytest.fixture(scope="module")
