@@ -238,21 +238,25 @@ class Runs:
         """Take or extend the lease. Raises Fenced when somebody else has it."""
         at = self._clock.now()
         until = at + int(self._lease.seconds * _MICROSECONDS)
+        before = ""
 
         async def decide(run: Run | None) -> Sequence[Event]:
             if run is None or run.outcome is not None:
                 raise Fenced
             if run.owner != self._owner and run.until > at and not is_gone(run.owner):
                 raise Fenced
+            nonlocal before
+            before = run.owner
             return (RunClaimed(owner=self._owner, until=until),)
 
         run = await self._runs.read(stream)
         assert run is not None
-        if run.owner not in ("", self._owner):
-            log.info("run_taken_over", run=run.id, before=run.owner)
         request = self._request(run, f"claim:{at}")
         await self._runs.execute(request, stream, decide, cause=run.position)
-        return await self._own(stream)
+        claimed = await self._own(stream)
+        if before not in ("", self._owner):
+            log.info("run_taken_over", run=claimed.id, before=before)
+        return claimed
 
     async def _release(self, stream: str, run: Run) -> None:
         """Hand the run back, so that nobody has to wait for the lease to end."""
