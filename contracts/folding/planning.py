@@ -1,5 +1,7 @@
 """Drafting, sealing, reopening, cancelling."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from contracts import plan_events as e
@@ -22,10 +24,11 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
         plan.digests = Digests()
     plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
     kept = _kept_items(plan, event)
-    plan.items = {
+    asked = {
         item.id: _asked_again(plan.items.get(item.id, TODO), event.items[item.id], item.id in kept)
         for item in plan.content.items
     }
+    plan.items = asked | _removed_items(plan, asked)
     plan.times = replace(plan.times, finish_planning=fact.at)
     plan.settled, plan.drift, plan.start_requested, plan.schedule_missed = False, None, "", False
     plan.status = "finish_planning"
@@ -41,6 +44,16 @@ def _kept_items(plan: Plan, event: e.PlanSealed) -> set[str]:
     while stale := {one for one in kept if not sources[one] <= kept}:
         kept -= stale
     return kept
+
+
+def _removed_items(plan: Plan, asked: Mapping[str, ItemState]) -> dict[str, ItemState]:
+    """Attempts of items that are not in the plan any more: one that still stops has its end told here, and an item that
+    is put again under the same id goes on counting, since a run's id is made of the attempt's number."""
+    return {
+        one: replace(TODO, attempts=state.attempts)
+        for one, state in plan.items.items()
+        if state.attempts and one not in asked
+    }
 
 
 def _asked_again(state: ItemState, digest: str, kept: bool) -> ItemState:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from contracts import edit_events as edits
 from contracts import plan_events as e
 from contracts.evolve import evolve, fold
 from contracts.plan import Plan
@@ -132,3 +133,26 @@ def test_an_attempt_that_ends_after_the_plan_was_reopened_is_recorded_and_change
     assert plan.state_of("one").status == "todo"
     assert plan.state_of("one").running is None
     assert plan.state_of("one").attempts[0].outcome == "done"
+
+
+def test_an_item_that_was_removed_keeps_its_attempts_and_counts_on_where_it_is_put_again() -> None:
+    start, end = e.ItemStarted(item="one", attempt=1, run="r1"), e.ItemFinished(item="one", attempt=1, outcome="done")
+    without = content(items=ITEMS[1:])
+    plan = then(
+        plan_after(*LIFE[:8]), [start, e.PlanReopened(), edits.ItemsRemoved(items=("one",)), seal_of(without, {})]
+    )
+    assert [item.id for item in plan.content.items] == ["two"]
+    running = plan.state_of("one").running
+    assert running is not None
+    assert running.number == 1
+    plan = then(plan, [end, e.PlanReopened(), edits.ItemsPut(items=ITEMS[:1]), sealed()])
+    assert plan.state_of("one").status == "todo"
+    assert [attempt.number for attempt in plan.state_of("one").attempts] == [1]
+
+
+def test_an_item_that_was_removed_before_it_was_tried_leaves_nothing() -> None:
+    plan = then(
+        plan_after(*LIFE[:8]),
+        [e.PlanReopened(), edits.ItemsRemoved(items=("one",)), seal_of(content(items=ITEMS[1:]), {})],
+    )
+    assert set(plan.items) == {"two"}

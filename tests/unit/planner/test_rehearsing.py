@@ -6,16 +6,29 @@ from typing import Any
 import pytest
 
 from contracts.commands import Actor
+from contracts.edit_events import ItemsRemoved
 from contracts.foresight import Rehearsal
 from contracts.moments import micros, moment
 from contracts.plan import Plan
-from contracts.plan_events import Frozen, ResolvedWorkflow
+from contracts.plan_events import ExecutionStarted, Frozen, ItemStarted, PlanReopened, ResolvedWorkflow, StartRequested
 from contracts.refusals import Refused
+from contracts.seal import seal_of
 from contracts.values import GateRule, Gates, Item, Rules, Schedule, Window, WorkflowSpec
 from contracts.workflow import ScriptStep, Stage, WorkflowDefinition, workflow_digest
 from services.planner.decider import Known
 from services.planner.decider.rehearsing import Surroundings, Usual, rehearse
-from tests.support.builders import NOON, OLIVIA, PLAN, approval, created, plan_after, text_item, workflow_item
+from tests.support.builders import (
+    NOON,
+    OLIVIA,
+    PLAN,
+    approval,
+    content,
+    created,
+    plan_after,
+    text_item,
+    then,
+    workflow_item,
+)
 
 MEMBERS = {"group:sre": frozenset({"user:ana", "user:ben"}), "group:qa": frozenset({"user:cho", "user:olivia"})}
 MINUTE = 60_000_000
@@ -182,3 +195,14 @@ def test_a_chain_and_a_heap_of_many_items_are_rehearsed() -> None:
     assert len(rehearsed(plan_of(*chain)).stages) == 300
     with pytest.raises(Refused, match="rehearsal_too_large"):
         rehearsed(plan_of(*(text_item(f"i{i}") for i in range(1_001))))
+
+
+def test_a_run_that_still_stops_is_no_part_of_the_rehearsal_once_its_item_is_removed() -> None:
+    items = (workflow_item("build", "build"), text_item("notes"))
+    build = {"build": around(*items).sealing.workflows["build"]}
+    seals = [seal_of(content(items=items), build), seal_of(content(items=items[1:]), {})]
+    started = (StartRequested(by="owner"), ExecutionStarted(seal=seals[0].seal))
+    plan = plan_after(created(items=items), seals[0], *started, ItemStarted(item="build", attempt=1, run="ab"))
+    plan = then(plan, [PlanReopened(), ItemsRemoved(items=("build",)), seals[1], *started])
+    assert plan.state_of("build").running is not None
+    assert types(rehearsed(plan))[-1] == "plan.succeeded"
