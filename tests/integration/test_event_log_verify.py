@@ -12,10 +12,20 @@ from tests.support.appends import append_of, stream_of
 from tests.support.servers import Dsns, Postgres
 
 EMPTY_COMMAND = "insert into log.command values ('u', 'late', '', 'plan-1', 1, 99, 0, '')"
+VERSION_OF = "update log.event set version = {} where position = {}"
+SWAPPED = "; ".join(VERSION_OF.format(version, position) for version, position in ((20, 4), (2, 5), (3, 4)))
 DAMAGE = [
     ("delete from log.event where position = 4", 5, "a hole: the position before it is 3"),
     ("delete from log.event where position = 6", 5, "the head says position 6"),
-    ("update log.event set version = 9 where position = 3", 3, "version 9 of"),
+    (VERSION_OF.format(9, 3), 3, "version 9 of"),
+    (VERSION_OF.format(0, 1), 1, "version 0 of"),
+    (VERSION_OF.format(2**31 - 1, 5), 6, f"follows version {2**31 - 1}"),
+    (SWAPPED, 4, "version 3 of"),
+    (SWAPPED, 5, "version 2 of"),
+    (SWAPPED, 6, "version 4 of"),
+    ("update log.event set stream = 'plan-0' where position = 4", 4, "version 2 of plan-0 follows version 0"),
+    ("update log.event set stream = 'plan-0' where position = 4", 5, "follows version 1"),
+    ("update log.event set stream = 'plan-0' where position = 4", 0, "stream plan-0 has events and no stream row"),
     ("update log.event set payload = 'x' where position = 2", 2, "leaf hash"),
     ("update log.event set leaf = 'x' where position = 2", 2, "leaf hash"),
     ("update log.event set actor = 'user:mallory' where position = 2", 2, "leaf hash"),
