@@ -12,6 +12,7 @@ from contracts.http_base import Answered, Read
 from contracts.letter import LetterKind
 from contracts.plan import Status
 from contracts.plan_events import Source
+from contracts.refusals import Fault
 from contracts.values import Content, Moment, ShortText
 
 # What is sent to us
@@ -124,10 +125,29 @@ class SinceView(Answered, frozen=True, kw_only=True):
     difference: Difference
 
 
+class TemplateNewsView(Answered, frozen=True, kw_only=True):
+    """The template that the plan was made from, now. `put_by` and `put_at` are those of its newest revision.
+
+    `difference` is what the newest revision makes otherwise of the same values than the one that was used; `null` where
+    it makes no plan of them, `faults` say why. `deleted`: the template is offered no more.
+    """
+
+    name: str
+    revision: int
+    newest: int
+    put_by: str
+    put_at: datetime
+    deleted: bool
+    difference: Difference | None
+    faults: tuple[Fault, ...]
+
+
 class ReviewView(Answered, frozen=True, kw_only=True):
     """What an approver must see. Each `since_...` is `null` where there is nothing to compare with.
 
-    `seal` is the one to vote for; `asked` who is asked now, `you_are_asked` whether one of them is you.
+    `seal` is the one to vote for; `asked` who is asked now, `you_are_asked` whether one of them is you. `since_source`
+    compares with what the plan was made as (of a template: the revision that was used, with its values); `template`
+    tells what became of the template since, and is `null` for a plan that was made from none.
     """
 
     id: str
@@ -143,6 +163,7 @@ class ReviewView(Answered, frozen=True, kw_only=True):
     since_my_vote: SinceView | None
     since_approved: SinceView | None
     since_source: SinceView | None
+    template: TemplateNewsView | None
     content: Content
 
 

@@ -25,15 +25,38 @@ def show_review(output: Output, view: Mapping[str, Any]) -> None:
         for title, name in (
             ("Since your last vote", "since_my_vote"),
             ("Since what was approved last", "since_approved"),
-            (f"Since its {(view['source'] or {}).get('kind', 'source')}", "since_source"),
+            (f"Since its {_source(view['source'] or {})}", "since_source"),
         )
     ]
+    if news := view.get("template"):
+        _template(output, news)
     if not any(compared):
         output.heading("Items (nothing to compare with)")
         rows = [
             (item["id"], item["spec"]["type"], item.get("group", ""), item["name"]) for item in content.get("items", ())
         ]
         output.table(("id", "type", "group", "name"), rows)
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    if source.get("kind") == "template":
+        return f"template {source['name']}, revision {source['revision']}"
+    return str(source.get("kind", "source"))
+
+
+def _template(output: Output, news: Mapping[str, Any]) -> None:
+    """What became of the template since: nothing is said where the newest revision was used and is still offered."""
+    if news["deleted"]:
+        output.heading(f"The template {news['name']} was deleted since")
+    if news["newest"] == news["revision"]:
+        return
+    who = f"{when(news['put_at'])} by {news['put_by']}"
+    output.heading(f"The template has a newer revision, {news['newest']} ({who}): what it would make otherwise")
+    if news["difference"] is None:
+        rows = [(fault["path"], fault["detail"]) for fault in news["faults"]]
+        output.table(("where", "why it makes no plan of these values"), rows)
+    else:
+        output.table(COLUMNS, difference_rows(news["difference"]), empty="Nothing differs.")
 
 
 def _since(output: Output, title: str, since: Mapping[str, Any] | None) -> bool:

@@ -168,6 +168,21 @@ async def test_a_copy_is_compared_with_what_it_was_copied_from(site: Site) -> No
     assert review["since_source"]["difference"]["sections"] == ["labels"]
 
 
+async def test_an_approver_sees_what_became_of_the_template_that_the_plan_was_made_from(site: Site) -> None:
+    template = {"parameters": [{"name": "who"}], "plan": {"name": "For {{who}}"}, "project": "web"}
+    await ok(site, "PUT", "/api/v1/templates/reviewed", template)
+    made = {"values": {"who": "us"}}
+    path = f"/api/v1/plans/{(await ok(site, 'POST', '/api/v1/templates/reviewed/plans', made))['id']}"
+    assert (await ok(site, "GET", f"{path}/review", as_="ana"))["template"]["newest"] == 1
+    await ok(site, "PATCH", path, {"labels": ["urgent"]}, if_match="*")
+    await ok(site, "PUT", "/api/v1/templates/reviewed", {**template, "plan": {"name": "Now for {{who}}"}})
+    review = await ok(site, "GET", f"{path}/review", as_="ana")
+    assert review["since_source"]["difference"]["sections"] == ["labels"]
+    news = review["template"]
+    assert (news["name"], news["revision"], news["newest"], news["put_by"]) == ("reviewed", 1, 2, "user:olivia")
+    assert [(one["path"], one["after"]) for one in news["difference"]["changes"]] == [("/name", "Now for us")]
+
+
 async def test_those_who_have_not_voted_are_reminded(site: Site) -> None:
     approval = asked("user:ana", "user:ben", needed=2, deadline_seconds=3_600, remind_before_seconds=3_599)
     path, seal = await sealed(site, approval)

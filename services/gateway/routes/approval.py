@@ -17,8 +17,11 @@ from contracts.moments import moment
 from contracts.people import PEOPLE_STREAM, delegate_stream
 from contracts.people_state import People, fold_delegate, fold_people
 from contracts.plan import Delegation
+from contracts.plan_events import Source
 from contracts.review import Since, review
 from contracts.slots import standing
+from contracts.template import template_stream
+from contracts.template_news import template_news
 from infra.eventlog import EventLog
 from infra.postgres import load_sql
 from services.gateway.bodies import Body, read_bytes
@@ -312,6 +315,7 @@ class Reading:
             since_my_vote=_since(found.my_vote),
             since_approved=_since(found.approved),
             since_source=_since(found.source),
+            template=await self._template(plan.source),
             content=plan.content,
         )
         return json_answer(view, headers={"ETag": f'"{plan.version}"'})
@@ -343,6 +347,23 @@ class Reading:
         whole = {person: people.identities(person) for person in sorted(set(people.persons.values()))}
         listed = tuple(b.PersonView(id=one, identities=all_) for one, all_ in whole.items() if len(all_) > 1)
         return json_answer(b.PeoplePage(people=listed))
+
+    async def _template(self, source: Source | None) -> b.TemplateNewsView | None:
+        if source is None or source.kind != "template":
+            return None
+        news = template_news(source, await self._log.read_stream(template_stream(source.name)))
+        if news is None:
+            return None
+        return b.TemplateNewsView(
+            name=source.name,
+            revision=source.revision,
+            newest=news.newest,
+            put_by=news.by,
+            put_at=moment(news.at),
+            deleted=news.deleted,
+            difference=news.difference,
+            faults=news.faults,
+        )
 
     async def _links(self) -> People:
         return fold_people(await self._log.read_stream(PEOPLE_STREAM)) or People()

@@ -82,6 +82,42 @@ async def test_on_a_terminal_what_differs_is_shown_and_asked_about(
         assert msgspec.json.decode(fake.asked[1].body)["seal"] == SEAL
 
 
+NEWS: Mapping[str, Any] = {
+    "name": "web",
+    "revision": 1,
+    "newest": 3,
+    "put_by": "user:ben",
+    "put_at": "2026-09-21T13:33:20Z",
+    "deleted": False,
+    "difference": DIFFERENCE,
+    "faults": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("news", "shown", "not_shown"),
+    [
+        ({}, ("newer revision, 3 (", "by user:ben", "/window/end"), ("deleted",)),
+        ({"difference": None, "faults": [{"path": "/values/x", "detail": "must be given"}]}, ("/values/x",), ()),
+        ({"newest": 1}, ("template web, revision 1",), ("newer revision", "/window/end")),
+        ({"newest": 1, "deleted": True}, ("web was deleted",), ("newer revision",)),
+    ],
+)
+async def test_an_approver_is_told_of_a_newer_revision_of_the_template(
+    news: Mapping[str, Any], shown: tuple[str, ...], not_shown: tuple[str, ...], shell: Shell, fake: FakeGateway
+) -> None:
+    source = {"kind": "template", "name": "web", "revision": 1, "values": {}}
+    since = {"version": 1, "at": "2026-09-21T13:33:20Z", "seal": "", "difference": {}}
+    review = {"source": source, "since_source": since, "since_my_vote": None, "template": {**NEWS, **news}}
+    fake.answer(200, {**REVIEW, **review})
+    code, out, _ = await shell.run("plan", "review", PLAN)
+    assert code == 0
+    for text in shown:
+        assert text in out
+    for text in not_shown:
+        assert text not in out
+
+
 async def test_a_plan_without_a_seal_is_not_voted_on(
     shell: Shell, fake: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
