@@ -47,7 +47,7 @@ def review(facts: Sequence[Fact], identities: Collection[str]) -> Review | None:
         plan,
         my_vote=_since(facts, _my_vote(facts, identities), plan),
         approved=_since(facts, approved, plan),
-        source=_since(facts, 0, plan) if plan.source else None,
+        source=_since(facts, _creation(facts), plan) if plan.source else None,
     )
 
 
@@ -58,6 +58,11 @@ def _since(facts: Sequence[Fact], index: int, plan: Plan) -> Since | None:
     assert then is not None  # a plan's first fact creates it
     seal = then.seal.value if then.seal else ""
     return Since(then.version, facts[index].at, seal, difference(then.content, plan.content))
+
+
+def _creation(facts: Sequence[Fact]) -> int:
+    """The place of the last fact that created the plan: a large one is created by several, in one append."""
+    return next((i for i in range(1, len(facts)) if facts[i].ordinal == 0), len(facts)) - 1
 
 
 def _last(facts: Sequence[Fact], end: int, type_: str) -> int:

@@ -183,6 +183,15 @@ async def test_an_approver_sees_what_became_of_the_template_that_the_plan_was_ma
     assert [(one["path"], one["after"]) for one in news["difference"]["changes"]] == [("/name", "Now for us")]
 
 
+async def test_a_large_plan_is_compared_with_all_that_it_was_made_from(site: Site) -> None:
+    items = [{"id": f"i{n}", "name": "x" * 150, "spec": {"type": "text"}} for n in range(600)]
+    first = await site.plan(items=items)
+    copy = (await ok(site, "POST", f"/api/v1/plans/{first}/copy", {"name": "Again"}))["id"]
+    assert (await site.view(copy))["version"] > 1, "it takes several events to create"
+    difference = (await ok(site, "GET", f"/api/v1/plans/{copy}/review"))["since_source"]["difference"]
+    assert difference == {}
+
+
 async def test_those_who_have_not_voted_are_reminded(site: Site) -> None:
     approval = asked("user:ana", "user:ben", needed=2, deadline_seconds=3_600, remind_before_seconds=3_599)
     path, seal = await sealed(site, approval)
