@@ -145,9 +145,10 @@ class TemplateNewsView(Answered, frozen=True, kw_only=True):
 class ReviewView(Answered, frozen=True, kw_only=True):
     """What an approver must see. Each `since_...` is `null` where there is nothing to compare with.
 
-    `seal` is the one to vote for; `asked` who is asked now, `you_are_asked` whether one of them is you. `since_source`
-    compares with what the plan was made as (of a template: the revision that was used, with its values); `template`
-    tells what became of the template since, and is `null` for a plan that was made from none.
+    `seal` is the one to vote for; `asked` who is asked now. `you_are_asked`: your vote, or that of somebody who gave it
+    to you, is still wanted, and you may cast it. `since_source` compares with what the plan was made as (of a template:
+    the revision that was used, with its values); `template` tells what became of the template since, and is `null` for a
+    plan that was made from none.
     """
 
     id: str

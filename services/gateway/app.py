@@ -31,6 +31,7 @@ from services.gateway.listing import Listing
 from services.gateway.metrics import Metrics
 from services.gateway.orders import Orders
 from services.gateway.presence import Presences
+from services.gateway.readers import Readers
 from services.gateway.route import Route
 from services.gateway.routes.approval import approval_routes
 from services.gateway.routes.calendar import calendar_routes
@@ -149,6 +150,7 @@ def routes_of(parts: Parts) -> list[Route]:
     ground, description = parts.ground, Description()
     orders = Orders(ground.bus, ground.clock)
     desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
+    readers = Readers(ground.log, parts.identities, ground.clock)
     listing, freezes = Listing(ground.log.pool), Freezes(ground.log.pool)
     calendar = Calendar(ground.log.pool, listing, freezes, ground.clock)
     routes = [
@@ -157,7 +159,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *version_routes(ground.log),
         *file_routes(orders),
         *foresight_routes(orders),
-        *approval_routes(orders, ground.log),
+        *approval_routes(orders, ground.log, readers),
         *template_routes(orders, ground.log, desk),
         *item_orders(orders),
         *gate_orders(orders),
@@ -173,7 +175,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *gate_routes(orders, ground.log, desk),
         *list_routes(orders, ground.log),
         *freeze_routes(orders, freezes, ground.clock),
-        *inbox_routes(ground.log, desk, listing, parts.identities, ground.clock),
+        *inbox_routes(ground.log, desk, listing, readers),
         *calendar_routes(orders, desk, calendar),
         *setting_up_routes(orders),
         *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),

@@ -168,6 +168,22 @@ async def test_a_copy_is_compared_with_what_it_was_copied_from(site: Site) -> No
     assert review["since_source"]["difference"]["sections"] == ["labels"]
 
 
+async def test_only_who_may_still_vote_is_told_that_they_are_asked(site: Site) -> None:
+    path, seal = await sealed(site, asked("group:sre", needed=2))
+    await ok(site, "POST", f"{path}/delegate", {"to": "user:ada", "until": UNTIL}, as_="ben")
+
+    async def told() -> list[str]:
+        people = ("olivia", "ana", "ben", "ada")
+        return [who for who in people if (await ok(site, "GET", f"{path}/review", as_=who))["you_are_asked"]]
+
+    assert await told() == ["ana", "ben", "ada"]
+    await ok(site, "POST", f"{path}/vote", {"vote": "approve", "seal": seal}, as_="ana")
+    assert await told() == ["ben", "ada"]
+    await ok(site, "POST", f"{path}/vote", {"vote": "reject", "seal": seal}, as_="ben")
+    review = await ok(site, "GET", f"{path}/review", as_="ada")
+    assert (review["status"], review["asked"], await told()) == ("denied", [], [])
+
+
 async def test_an_approver_sees_what_became_of_the_template_that_the_plan_was_made_from(site: Site) -> None:
     template = {"parameters": [{"name": "who"}], "plan": {"name": "For {{who}}"}, "project": "web"}
     await ok(site, "PUT", "/api/v1/templates/reviewed", template)

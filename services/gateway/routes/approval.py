@@ -14,28 +14,32 @@ from contracts.http import Done
 from contracts.letter import letter_stream
 from contracts.letter_state import Letter, fold_letters
 from contracts.moments import moment
-from contracts.people import PEOPLE_STREAM, delegate_stream
-from contracts.people_state import People, fold_delegate, fold_people
+from contracts.people import delegate_stream
+from contracts.people_state import fold_delegate
 from contracts.plan import Delegation
 from contracts.plan_events import Source
 from contracts.review import Since, review
 from contracts.slots import standing
 from contracts.template import template_stream
 from contracts.template_news import template_news
+from contracts.waiting import Waiting, asked_through
 from infra.eventlog import EventLog
 from infra.postgres import load_sql
 from services.gateway.bodies import Body, read_bytes
 from services.gateway.names import no_plan, plan_of, user_of
 from services.gateway.orders import Orders, done, json_answer, order_of
+from services.gateway.readers import Readers
 from services.gateway.route import Call, Route
 from services.gateway.routes.order import Make, order_route
 from services.gateway.views import delegation_view, when
 
 _PLAN = "/api/v1/plans/{plan}"
+_VOTED_ON = frozenset({"finish_planning", "wait_for_approval"})
+"""Statuses in which votes are cast, ahead of the submission or in its round."""
 _ASKED = ("plan_not_found", "not_waiting", "seal_changed")
 
 
-def approval_routes(orders: Orders, log: EventLog) -> list[Route]:
+def approval_routes(orders: Orders, log: EventLog, readers: Readers) -> list[Route]:
     """All routes of approval."""
     return [
         *_voting(orders),
@@ -43,7 +47,7 @@ def approval_routes(orders: Orders, log: EventLog) -> list[Route]:
         *_emergency(orders),
         *_letters(orders),
         *_people(orders),
-        *_reading(Reading(log)),
+        *_reading(Reading(log, readers)),
     ]
 
 
@@ -289,18 +293,20 @@ def _reading(reading: "Reading") -> list[Route]:
 class Reading:
     """Answers what an approver asks."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, readers: Readers) -> None:
         self._log = log
+        self._readers = readers
         self._given = load_sql("services.gateway", "delegations_given")
 
     async def review(self, call: Call) -> web.StreamResponse:
         plan_id = plan_of(call)
-        people = await self._links()
-        found = review(await self._log.read_stream(f"plan-{plan_id}"), people.identities(call.actor.id))
+        reader = await self._readers.of(call.actor)
+        found = review(await self._log.read_stream(f"plan-{plan_id}"), reader.people.identities(call.actor.id))
         if found is None:
             raise no_plan(plan_id)
         plan = found.plan
-        asked = standing(plan).asked if plan.seal and not plan.approved else ()
+        asked = standing(plan).asked if plan.status in _VOTED_ON and not plan.approved else ()
+        through = asked_through(plan, Waiting("vote", asked, 0), await self._readers.on(plan, reader)) if asked else ()
         view = b.ReviewView(
             id=plan.id,
             name=plan.content.name,
@@ -310,7 +316,7 @@ class Reading:
             sealed_by=plan.seal.by if plan.seal else "",
             sealed_at=when(plan.seal.at) if plan.seal else None,
             asked=asked,
-            you_are_asked=call.actor.among(asked),
+            you_are_asked=bool(through),
             source=plan.source,
             since_my_vote=_since(found.my_vote),
             since_approved=_since(found.approved),
@@ -343,7 +349,7 @@ class Reading:
         return json_answer(b.LetterPage(letters=tuple(found)))
 
     async def people(self, call: Call) -> web.StreamResponse:
-        people = await self._links()
+        people = await self._readers.links()
         whole = {person: people.identities(person) for person in sorted(set(people.persons.values()))}
         listed = tuple(b.PersonView(id=one, identities=all_) for one, all_ in whole.items() if len(all_) > 1)
         return json_answer(b.PeoplePage(people=listed))
@@ -364,9 +370,6 @@ class Reading:
             difference=news.difference,
             faults=news.faults,
         )
-
-    async def _links(self) -> People:
-        return fold_people(await self._log.read_stream(PEOPLE_STREAM)) or People()
 
 
 def _letter(letter: Letter, number: int) -> b.LetterView:

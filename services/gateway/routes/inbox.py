@@ -5,26 +5,21 @@ plans as the log has them and by the person's groups at this moment; so an entry
 """
 
 import asyncio
-from collections.abc import Iterable
 
 from aiohttp import web
-from msgspec.structs import replace
 
 from contracts import http_inbox as hi
 from contracts.commands import Actor
 from contracts.guidance import ADMINISTRATORS
-from contracts.people import PEOPLE_STREAM, delegate_stream
-from contracts.people_state import People, fold_delegate, fold_people
 from contracts.plan import Plan
-from contracts.waiting import Kind, Reader, Waiting, asked_through, principals_on, waiting
-from infra.clock import Clock
+from contracts.waiting import Kind, Reader, Waiting, asked_through, waiting
 from infra.commands import Desk
 from infra.eventlog import EventLog
-from infra.identity import Identities
 from infra.postgres import load_sql
 from services.gateway.bodies import Query
 from services.gateway.listing import PLANS, Listing, cursor_of, page_end
 from services.gateway.orders import json_answer
+from services.gateway.readers import Readers
 from services.gateway.route import Call, Route
 from services.gateway.views import when
 
@@ -43,13 +38,13 @@ _WHY: dict[Kind, str] = {
 _ORDER = "inbox"
 
 
-def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, people: Identities, clock: Clock) -> list[Route]:
+def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, readers: Readers) -> list[Route]:
     """The one route."""
     return [
         Route(
             method="GET",
             path="/api/v1/inbox",
-            handler=Inbox(log, desk, listing, people, clock).read,
+            handler=Inbox(log, desk, listing, readers).read,
             name="get_inbox",
             summary="What waits for you, why, since when, until when.",
             tag="people",
@@ -62,12 +57,11 @@ def inbox_routes(log: EventLog, desk: Desk[Plan], listing: Listing, people: Iden
 class Inbox:
     """Reads inboxes."""
 
-    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing, people: Identities, clock: Clock) -> None:
+    def __init__(self, log: EventLog, desk: Desk[Plan], listing: Listing, readers: Readers) -> None:
         self._log = log
-        self._people = people
         self._desk = desk
         self._listing = listing
-        self._clock = clock
+        self._readers = readers
         self._query = Query(hi.InboxQuery)
         self._sql = load_sql("services.gateway", "inbox")
 
@@ -75,7 +69,7 @@ class Inbox:
         query = self._query.read(call.request)
         after, after_index = page_end(_ORDER, query.cursor, [int, int])
         position = await self._listing.reached(PLANS, query.min_position)
-        reader = await self._reader(call.actor)
+        reader = await self._readers.of(call.actor)
         refs = {*reader.people.identities(call.actor.id), *call.actor.groups, *_office(call.actor)}
         refs |= {ref for one in reader.principals for ref in (one, *reader.groups.get(one, ()))}
         rows = await self._log.pool.fetch(self._sql, sorted(refs), after, after_index, query.limit + 1)
@@ -87,24 +81,8 @@ class Inbox:
             following = cursor_of(_ORDER, [shown[-1]["asked_until"], shown[-1]["idx"]])
         return json_answer(hi.InboxPage(entries=tuple(entries), next=following, position=position))
 
-    async def _reader(self, actor: Actor) -> Reader:
-        """What holds about the asker now: which identities are theirs, and who has given them their vote on all plans."""
-        now = self._clock.now()
-        people = fold_people(await self._log.read_stream(PEOPLE_STREAM)) or People()
-        principals: set[str] = set()
-        for identity in people.identities(actor.id):
-            delegate = fold_delegate(await self._log.read_stream(delegate_stream(identity)))
-            principals |= {one.by for one in delegate.delegations if one.until > now} if delegate else set()
-        return Reader(actor, now, people, frozenset(principals), await self._groups(principals))
-
-    async def _groups(self, principals: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Their groups at this moment. Nobody votes for one who is no active user."""
-        users = [await self._people.user(one.removeprefix("user:")) for one in sorted(principals)]
-        return {f"user:{user.id}": user.groups for user in users if user is not None and user.active}
-
     async def _entries(self, plan: Plan, reader: Reader, query: hi.InboxQuery) -> list[hi.InboxEntry]:
-        groups = await self._groups(principals_on(plan, reader))
-        reader = replace(reader, groups={**reader.groups, **groups})
+        reader = await self._readers.on(plan, reader)
         wanted = (one for one in waiting(plan) if not query.kind or one.kind in query.kind)
         found = ((one, asked_through(plan, one, reader)) for one in wanted)
         return [_entry(plan, one, through) for one, through in found if through]
