@@ -211,19 +211,22 @@ class ItemsSettled(Event, frozen=True, gc=False):
 
 
 class PlanSucceeded(Event, frozen=True, gc=False):
-    """The end. Names the items that were not simply done."""
+    """The end. Names the items that were not simply done; `more` of them are not named, where they are very many."""
 
     skipped: tuple[str, ...] = ()
     waived: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    more: int = 0
 
 
 class PlanTimedOut(Event, frozen=True, gc=False):
-    """The window ended. `open` items had not ended, `running` ones still run (by the plan's `on_window_end`)."""
+    """The window ended. `open` items had not ended, `running` ones still run (by the plan's `on_window_end`); `more` of
+    both are not named, where they are very many."""
 
     reason: Literal["window_end"]
     open: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
+    more: int = 0
 
 
 class Frozen(Event, frozen=True, gc=False):

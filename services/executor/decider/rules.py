@@ -13,6 +13,9 @@ from services.executor.views import Workflows
 
 Statuses = Mapping[str, ItemStatus]
 
+MOST_NAMED = 300
+"""Items in each list of an event that ends a plan: it has three lists at most and 64 kB, an id 64 characters."""
+
 
 def before_window(plan: Plan, at: int) -> bool:
     """It has not opened yet, and nobody who may has said that this does not matter."""
@@ -87,4 +90,15 @@ def success(plan: Plan, now: Statuses) -> PlanSucceeded:
     def those(status: ItemStatus) -> tuple[str, ...]:
         return tuple(item.id for item in plan.content.items if now[item.id] == status)
 
-    return PlanSucceeded(skipped=those("skipped"), waived=those("waived"), failed=those("failed"))
+    skipped, waived, failed = those("skipped"), those("waived"), those("failed")
+    return PlanSucceeded(
+        skipped=skipped[:MOST_NAMED],
+        waived=waived[:MOST_NAMED],
+        failed=failed[:MOST_NAMED],
+        more=not_named(skipped, waived, failed),
+    )
+
+
+def not_named(*lists: tuple[str, ...]) -> int:
+    """How many items stand in these lists behind the ones that an event names."""
+    return sum(max(0, len(one) - MOST_NAMED) for one in lists)

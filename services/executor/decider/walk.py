@@ -24,11 +24,13 @@ from contracts.rights import demand_mover, forbidden
 from contracts.timing import PUNCTUAL_SECONDS, schedule_lapses
 from services.executor.decider.freezes import demand_no_freeze, held
 from services.executor.decider.rules import (
+    MOST_NAMED,
     after_window,
     before_window,
     demand_window,
     drift_of,
     is_settled,
+    not_named,
     seal_drift,
     settling,
     statuses,
@@ -189,13 +191,11 @@ def _may_succeed(plan: Plan) -> bool:
 
 
 def _timed_out(plan: Plan) -> PlanTimedOut:
-    running = {item.id for item in plan.content.items if plan.state_of(item.id).running is not None}
-    left = [i for i in plan.content.items if i.id not in running and not is_settled(i, plan.state_of(i.id).status)]
-    return PlanTimedOut(
-        reason="window_end",
-        open=tuple(item.id for item in left),
-        running=tuple(item.id for item in plan.content.items if item.id in running),
-    )
+    states = [(item, plan.state_of(item.id)) for item in plan.content.items]
+    running = tuple(item.id for item, state in states if state.running is not None)
+    left = tuple(item.id for item, state in states if state.running is None and not is_settled(item, state.status))
+    more = not_named(left, running)
+    return PlanTimedOut(reason="window_end", open=left[:MOST_NAMED], running=running[:MOST_NAMED], more=more)
 
 
 def _due_before_start(plan: Plan, at: int, workflows: Workflows, frozen: Frozen | None) -> tuple[Event, ...]:

@@ -32,6 +32,7 @@ from contracts.plan_events import (
     StartRequested,
 )
 from contracts.refusals import Refused
+from contracts.registry import encode
 from contracts.values import (
     Approval,
     ApprovalLevel,
@@ -43,6 +44,8 @@ from contracts.values import (
     Schedule,
     Window,
 )
+from infra.eventlog.check import EVENT_BYTES
+from services.executor.decider.rules import success
 from services.executor.decider.walk import ACTIVE, due, needs_workflows, start
 from services.executor.views import Found
 from tests.unit.executor.given import (
@@ -291,6 +294,19 @@ def test_the_windows_end_times_out_and_tells_the_truth_about_each_item() -> None
     given.then(ItemCompleted(item="a", attempt=1), ItemStarted(item="b", attempt=1, run="ab"))
     assert look(given.plan, NOON + HOUR - 1) == ()
     assert look(given.plan, NOON + HOUR) == (PlanTimedOut(reason="window_end", open=("c",), running=("b",)),)
+
+
+def test_the_end_of_a_very_large_plan_is_an_event_that_the_log_takes() -> None:
+    items = tuple(text(f"{i:064}") for i in range(2_000))
+    (timed_out,) = look(Given(content(*items, window=LATER)).executing().plan, NOON + HOUR)
+    assert isinstance(timed_out, PlanTimedOut)
+    assert len(encode(timed_out)[1]) <= EVENT_BYTES
+    assert len(timed_out.open) + timed_out.more == len(items)
+    done = Given(content(*items)).executing()
+    outcomes = ("skipped", "waived", "failed")
+    end = success(done.plan, {item.id: outcomes[i % 3] for i, item in enumerate(items)})  # type: ignore[misc]  # statuses
+    assert len(encode(end)[1]) <= EVENT_BYTES
+    assert len((*end.skipped, *end.waived, *end.failed)) + end.more == len(items)
 
 
 def test_a_plan_that_waits_for_approval_or_a_gate_times_out_as_well() -> None:
