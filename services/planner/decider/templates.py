@@ -21,6 +21,9 @@ from contracts.template_state import TemplateState
 LARGEST_BYTES = 48 * 1024
 """Of a template as JSON: an event holds 64 kB."""
 
+VALUES_BYTES = 32 * 1024
+"""Of all values as JSON: a plan keeps them in its first event, beside its name."""
+
 
 def put(state: TemplateState | None, command: PutTemplate, actor: Actor) -> tuple[Event, ...]:
     """A new revision; `()` when the newest one is the same. Raises Refused(invalid_template) with every fault."""
@@ -59,12 +62,12 @@ def plan_from(state: TemplateState | None, command: FillTemplate) -> CreatePlan:
     content = fill(template, command.values)
     if command.name is not None:
         content = replace(content, name=command.name)
-    source = Source(
-        kind="template",
-        name=command.template,
-        revision=revised.revision,
-        values=filled_values(template, command.values),
-    )
+    values = filled_values(template, command.values)
+    size = len(msgspec.json.encode(values))
+    if size > VALUES_BYTES:
+        fault = Fault("/values", f"have {size} bytes as JSON; at most {VALUES_BYTES} are kept with a plan", "too_large")
+        raise Refused("invalid_values", "The values are too large together.", [fault])
+    source = Source(kind="template", name=command.template, revision=revised.revision, values=values)
     return CreatePlan(plan=command.plan, project=project, content=content, source=source)
 
 

@@ -24,10 +24,11 @@ def created(index: int, project: str, content: Content, source: Source | None) -
     """A new plan with this content. What does not fit into its first event follows in others."""
     whole = PlanCreated(index=index, project=project, content=content, source=source)
     sizes = {name: len(_encode(getattr(content, name))) for name in SECTIONS}
-    if sum(sizes.values()) + len(SECTIONS) * 20 <= EVENT_BYTES:
+    room = EVENT_BYTES - len(_encode(source))
+    if sum(sizes.values()) + len(SECTIONS) * 20 <= room:
         return (whole,)
     first = Content(name=content.name)
-    room = EVENT_BYTES - 2_000
+    room -= 2_000
     for name in sorted(SECTIONS[1:], key=lambda name: sizes[name]):
         if (room := room - sizes[name] - 20) < 0:
             break
@@ -83,12 +84,12 @@ def sealed(whole: PlanSealed) -> tuple[Event, ...]:
     """A seal; where its digests do not fit into one event, most of them go before it."""
     if len(_encode(whole)) <= EVENT_BYTES:
         return (whole,)
-    parts = ((one, digest, whole.workflows.get(one)) for one, digest in whole.items.items())
+    parts = (((one, digest), (one, whole.workflows.get(one))) for one, digest in whole.items.items())
     portions: Iterable[list[Any]] = _portions(parts)
     digests = (
         ItemsDigested(
-            items={one: digest for one, digest, _ in portion},
-            workflows={one: workflow for one, _, workflow in portion if workflow is not None},
+            items=dict(digest for digest, _ in portion),
+            workflows={one: workflow for _, (one, workflow) in portion if workflow is not None},
         )
         for portion in portions
     )

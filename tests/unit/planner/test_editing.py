@@ -26,10 +26,11 @@ from contracts.evolve import fold
 from contracts.plan import Plan
 from contracts.registry import encode
 from contracts.seal import seal_of
-from contracts.values import Changes, Content, Item, Requirement, SubStep, TextSpec
+from contracts.values import Changes, Content, Item, Requirement, SubStep, TextSpec, WorkflowSpec
 from infra.eventlog.check import EVENT_BYTES
 from services.planner.decider import Command, Known, decide
 from services.planner.decider.structure import MOST_ITEMS, MOST_LONG, MOST_SHORT, PART_BYTES
+from services.planner.decider.templates import VALUES_BYTES
 from services.planner.decider.writing import edited, sealed, whole_seal
 from tests.support.builders import MALLORY, NOON, OLIVIA, PLAN, content, created, facts, plan_after, text_item, then
 from tests.support.spec import given
@@ -229,6 +230,25 @@ def test_a_large_seal_comes_in_portions_and_is_whole_again_in_the_plan() -> None
     assert (after.seal.value, after.seal.items) == (whole.seal, whole.items)
     assert after.status == "finish_planning"
     assert after.digests.items == {}
+
+
+def test_the_seal_of_the_longest_names_comes_in_portions_that_the_log_takes() -> None:
+    spec = WorkflowSpec(project="p", workflow="w")
+    items = tuple(Item(id=f"{i:064}", name="Run", spec=spec) for i in range(1_000))
+    run = e.ResolvedWorkflow(project="p", workflow="w", revision=1, digest="d" * 64)
+    whole = seal_of(content(items=items), {item.id: run for item in items})
+    events = sealed(whole)
+    assert max(sizes(events)) <= EVENT_BYTES
+    assert whole_seal(events) == whole
+
+
+def test_a_plan_with_large_values_of_a_template_is_created_in_portions() -> None:
+    source = e.Source(kind="template", name="t", revision=1, values={"remark": "r" * VALUES_BYTES})
+    command = CreatePlan(plan=PLAN, project="web", content=content(items=many(150, "long " * 30)), source=source)
+    events = given(None).when(doing(command)).events
+    assert max(sizes(events)) <= EVENT_BYTES
+    plan = plan_after(*(events or ()))
+    assert (plan.content, plan.source) == (command.content, source)
 
 
 def test_a_small_seal_is_one_event() -> None:
