@@ -133,6 +133,14 @@ async def test_the_second_edit_of_a_section_is_shown_what_was_what_is_and_what_w
     assert "labels" not in (await site.view(plan))["content"]
 
 
+async def test_a_version_that_never_was_is_no_base_of_an_edit(site: Site) -> None:
+    plan = await site.plan(items=steps(1))
+    for version in (0, 9):
+        refused = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "Mine"}, if_match=f'"{version}"')
+        assert (refused.status, refused.body["code"]) == (412, "version_conflict")
+    assert (await site.view(plan))["version"] == 1
+
+
 async def test_a_save_that_changes_nothing_is_answered_with_the_same_version(site: Site) -> None:
     plan = await site.plan()
     same = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "Release 1.2"}, if_match='"1"')

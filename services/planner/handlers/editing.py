@@ -39,8 +39,10 @@ class Editor:
 
     async def _known(self, plan: Plan, command: Edit, stream: str) -> Known:
         base = None if command.base == plan.version else command.base
-        if base is not None and base > plan.version:
-            detail = f"You changed version {base}; the plan is only at version {plan.version}. Read it again."
+        if (
+            base is not None and not 0 < base < plan.version
+        ):  # without its content nothing could be kept of what came since
+            detail = f"You changed version {base}; the plan is at version {plan.version}. Read it again."
             raise Refused("version_conflict", detail, current_version=plan.version)
         if base is None and not isinstance(command, RestorePlan):
             return Known()
