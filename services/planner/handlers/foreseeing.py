@@ -12,7 +12,7 @@ from contracts.people_state import People, fold_people
 from contracts.plan import Plan
 from contracts.rights import moves_plan, owners
 from contracts.values import WorkflowSpec
-from contracts.workflow import workflow_stream
+from contracts.workflow import WorkflowRevised, workflow_stream
 from contracts.workflow_state import resolved, revision_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
@@ -88,10 +88,12 @@ class Foreseeing:
         if plan.seal is None:
             return known
         workflows, definitions = {}, {}
+        read: dict[tuple[str, int], WorkflowRevised | None] = {}
         for item, sealed in plan.seal.workflows.items():
-            stream = workflow_stream(sealed.project, sealed.workflow)
-            revised = revision_of(await self._log.read_stream(stream), sealed.revision)
-            if revised is not None:
+            which = (workflow_stream(sealed.project, sealed.workflow), sealed.revision)
+            if which not in read:  # a plan of many items has few workflows
+                read[which] = revision_of(await self._log.read_stream(which[0]), sealed.revision)
+            if (revised := read[which]) is not None:
                 workflows[item], definitions[item] = resolved(revised), revised.definition
         return msgspec.structs.replace(known, workflows=workflows, definitions=definitions)
 
