@@ -87,12 +87,16 @@ class PlanFreeze(FrozenView, frozen=True, kw_only=True):
 
 
 class PlanConflicts(Answered, frozen=True, kw_only=True):
-    """What a plan should be planned around, as it is at `version`. The list of plans contains the log up to `position`."""
+    """What a plan should be planned around, as it is at `version`. `more`: only the earliest are in it.
+
+    The list of plans contains the log up to `position`.
+    """
 
     plan: str
     version: int
     conflicts: tuple[PlanConflict, ...]
     freezes: tuple[PlanFreeze, ...]
+    more: bool
     position: int
 
 

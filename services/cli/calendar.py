@@ -141,3 +141,5 @@ async def conflicts(plan: str, /, *, reading: Reading = READ) -> None:
             output.heading("Freezes")
             held = [(one["name"], when(one["start"]), when(one["end"]), one["overridden"]) for one in found["freezes"]]
             output.table(("freeze", "start (UTC)", "end (UTC)", "overridden"), held)
+        if found["more"]:
+            output.note("There is more; only the earliest are shown.")

@@ -8,7 +8,7 @@ from itertools import islice
 
 from contracts import http as h
 from contracts import http_calendar as hc
-from contracts.calendar import Busy, conflicts, span_of, touch_key
+from contracts.calendar import Busy, Conflict, conflicts, span_of, touch_key
 from contracts.freeze import FreezeState
 from contracts.moments import micros, moment
 from contracts.plan import Plan
@@ -50,15 +50,16 @@ class Calendar:
         rows = await self._pool.fetch(self._sql["calendar"], start, end, *filters, MOST + 1)
         plans = tuple(_plan(row) for row in rows[:MOST])
         busy = await self._pool.fetch(self._sql["busy"], start, end, MOST + 1)
-        found = self._conflicts(busy[:MOST], {plan.id for plan in plans})
+        clashes = _conflicts(busy[:MOST])
         frozen = _frozen(list((await self._freezes.read()).values()), query.project, start, end)
-        more = len(rows) > MOST or len(busy) > MOST or len(found) > MOST or len(frozen) > MOST
+        more = any(len(found) > MOST for found in (rows, busy, clashes, frozen))
+        shown = {plan.id for plan in plans}
         return hc.CalendarView(
             start=moment(start),
             end=moment(end),
             plans=plans,
             freezes=frozen[:MOST],
-            conflicts=found[:MOST],
+            conflicts=tuple(_clash(one) for one in clashes[:MOST] if shown.intersection(one.plans)),
             more=more,
             position=position,
         )
@@ -76,14 +77,6 @@ class Calendar:
             raise Refused("invalid_parameter", f"The time is wrong: {fault.path} {fault.detail}.", [fault])
         return start, end
 
-    def _conflicts(self, rows: Sequence[Row], shown: set[str]) -> tuple[hc.ConflictView, ...]:
-        busy = [Busy(row["id"], row["starts"], row["ends"], tuple(row["touches"])) for row in rows]
-        return tuple(
-            hc.ConflictView(plans=one.plans, touches=one.touches, start=moment(one.start), end=moment(one.end))
-            for one in conflicts(busy, MOST + 1)
-            if shown.intersection(one.plans)
-        )
-
     async def around(self, plan: Plan, min_position: int = 0) -> hc.PlanConflicts:
         """What a plan should be planned around: other plans, and freezes."""
         position = await self._listing.reached(PLANS, min_position)
@@ -92,7 +85,7 @@ class Calendar:
         freezes: tuple[hc.PlanFreeze, ...] = ()
         touches = {touch_key(touch) for touch in plan.content.touches}
         if span is not None:
-            rows = await self._pool.fetch(self._sql["conflicts"], plan.id, sorted(touches), *span, _FEW)
+            rows = await self._pool.fetch(self._sql["conflicts"], plan.id, sorted(touches), *span, _FEW + 1)
             end = min(span[1], span[0] + _FAR)
             frozen = frozen_within(await self._freezes.read(), plan.project, plan.content, span[0], end)
             freezes = tuple(
@@ -103,13 +96,14 @@ class Calendar:
                     end=moment(one.end),
                     overridden=plan.overrides_freeze(one),
                 )
-                for one in frozen[:_FEW]
+                for one in frozen[: _FEW + 1]
             )
         return hc.PlanConflicts(
             plan=plan.id,
             version=plan.version,
-            conflicts=tuple(_conflict(row, touches) for row in rows),
-            freezes=freezes,
+            conflicts=tuple(_conflict(row, touches) for row in rows[:_FEW]),
+            freezes=freezes[:_FEW],
+            more=len(rows) > _FEW or len(freezes) > _FEW,
             position=position,
         )
 
@@ -146,6 +140,14 @@ def _frozen(states: Sequence[FreezeState], projects: Sequence[str], start: int, 
             for one in islice(occurrences(freeze, start, end), MOST + 1 - len(found))
         )
     return tuple(sorted(found, key=lambda one: (one.start, one.end, one.name)))
+
+
+def _conflicts(rows: Sequence[Row]) -> tuple[Conflict, ...]:
+    return conflicts([Busy(row["id"], row["starts"], row["ends"], tuple(row["touches"])) for row in rows], MOST + 1)
+
+
+def _clash(one: Conflict) -> hc.ConflictView:
+    return hc.ConflictView(plans=one.plans, touches=one.touches, start=moment(one.start), end=moment(one.end))
 
 
 def _plan(row: Row) -> hc.CalendarPlan:
