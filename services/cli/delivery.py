@@ -158,13 +158,18 @@ async def resend(
         raise usage("Say which: ids of deliveries, --endpoint, --plan or --since.")
     async with asking(writing) as (gateway, output):
         sent = await _sent(gateway, body, writing.key)
-        if output.as_json:
-            output.json(sent)
-            return
-        output.note(f"{len(sent['resent'])} are tried again.")
-        refused = [(one["delivery"], one["code"], one["detail"]) for one in sent["refused"]]
-        if refused:
-            output.table(("delivery", "code", "why"), refused)
+        show_resent(output, sent, none="There was none to try again.")
+
+
+def show_resent(output: Output, sent: dict[str, Any], *, none: str) -> None:
+    """What came of an order to resend (`contracts.hook_http.Resent`); `none` where it found nothing."""
+    if output.as_json:
+        output.json(sent)
+        return
+    refused = [(one["delivery"], one["code"], one["detail"]) for one in sent["refused"]]
+    output.note(f"{len(sent['resent'])} are tried again." if sent["resent"] or refused else none)
+    if refused:
+        output.table(("delivery", "code", "why"), refused)
 
 
 async def _sent(gateway: Gateway, body: dict[str, Any], key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from services.cli.delivery import COLUMNS, row_of
+from services.cli.delivery import COLUMNS, row_of, show_resent
 from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
 from services.cli.output import Output, when
 
@@ -58,12 +58,8 @@ async def resend(plan: str, gate: Gate, /, *, writing: Writing = WRITE) -> None:
     """
     async with asking(writing) as (gateway, output):
         path = f"/api/v1/plans/{segment(plan)}/gates/{segment(gate)}/resend"
-        answer = await gateway.send("POST", path, {}, key=writing.key)
-        if output.as_json:
-            output.json(answer.body)
-            return
-        sent = answer.json()
-        output.note(f"{len(sent['resent'])} are tried again." if sent["resent"] else "No hook went out for this round.")
+        sent = (await gateway.send("POST", path, {}, key=writing.key)).json()
+        show_resent(output, sent, none="No hook went out for this round.")
 
 
 async def recheck(plan: str, gate: Gate, /, *, writing: Writing = WRITE) -> None:

@@ -102,6 +102,19 @@ async def test_resending_without_saying_what_is_asked_nobody(shell: Shell, fake:
     assert (code, fake.asked, "--since" in err) == (2, [], True)
 
 
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [([], "No hook went out"), ([{"delivery": "d", "code": "forbidden", "detail": "not yours"}], "not yours")],
+)
+async def test_a_gate_whose_hooks_are_refused_is_not_told_as_one_without_hooks(
+    refused: list[Any], said: str, shell: Shell, fake: FakeGateway
+) -> None:
+    fake.answer(200, {"resent": [], "refused": refused, "next": None})
+    _, out, err = await shell.run("gate", "resend", PLAN, "start_execute")
+    assert said in out + err
+    assert ("No hook went out" in err) is not bool(refused)
+
+
 async def test_a_gate_shows_on_whom_it_waits_and_what_happens_then(shell: Shell, fake: FakeGateway) -> None:
     gate = {
         "gate": "start_execute",
