@@ -1,5 +1,6 @@
 """Templates of plans: put one (also from a checklist or a plan), list, show, delete, and make a plan from one."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -136,7 +137,7 @@ class Putting:
         from services.gateway.checklist import parse_checklist  # its Markdown library weighs 3 MB
 
         body = await read_bytes(call.request, "text/markdown")
-        checklist = parse_checklist(markdown_of(body))
+        checklist = await asyncio.to_thread(parse_checklist, markdown_of(body))  # a long one takes a second
         plan = {"name": checklist.title[:200] or "Release", "items": msgspec.to_builtins(checklist.items)}
         return await self._put(call, body, Template(plan=escaped(plan)))
 
