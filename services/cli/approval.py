@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from services.cli.client import Gateway
 from services.cli.exits import Exit
-from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done, user_reference
 from services.cli.output import Output, when
 from services.cli.problems import Problem, usage
 from services.cli.review_view import show_review
@@ -60,7 +60,7 @@ async def vote(
         looked_at = seal or await _looked_at(gateway, output, plan, choice)
         body = {"vote": choice, "seal": looked_at, "comment": comment}
         if on_behalf_of:
-            body["on_behalf_of"] = on_behalf_of
+            body["on_behalf_of"] = user_reference(on_behalf_of)
         await _post(gateway, output, plan, "vote", body, writing, f"Voted {choice} for seal {looked_at[:12]}")
 
 
@@ -107,9 +107,11 @@ async def delegate(plan: str, to: str, /, *, until: str, reason: str = "", writi
     reason
         Why.
     """
-    body = {"to": _user(to), "until": until, "reason": reason}
+    body = {"to": user_reference(to), "until": until, "reason": reason}
     async with asking(writing) as (gateway, output):
-        await _post(gateway, output, plan, "delegate", body, writing, f"Delegated to {_user(to)} until {when(until)}")
+        await _post(
+            gateway, output, plan, "delegate", body, writing, f"Delegated to {user_reference(to)} until {when(until)}"
+        )
 
 
 async def end_delegation(plan: str, to: str, /, *, writing: Writing = WRITE) -> None:
@@ -123,7 +125,9 @@ async def end_delegation(plan: str, to: str, /, *, writing: Writing = WRITE) -> 
         To whom it was given.
     """
     async with asking(writing) as (gateway, output):
-        await _post(gateway, output, plan, "end-delegation", {"to": _user(to)}, writing, "Delegation taken back")
+        await _post(
+            gateway, output, plan, "end-delegation", {"to": user_reference(to)}, writing, "Delegation taken back"
+        )
 
 
 async def emergency_approve(plan: str, /, *, seal: str = "", reason: str, writing: Writing = WRITE) -> None:
@@ -180,9 +184,9 @@ async def give(to: str, /, *, until: str, reason: str = "", writing: Writing = W
         Why.
     """
     async with asking(writing) as (gateway, output):
-        path = f"/api/v1/delegations/{segment(_user(to))}"
+        path = f"/api/v1/delegations/{segment(user_reference(to))}"
         answer = await gateway.send("PUT", path, {"until": until, "reason": reason}, key=writing.key)
-        show_done(output, answer, f"Delegated to {_user(to)} until {when(until)}")
+        show_done(output, answer, f"Delegated to {user_reference(to)} until {when(until)}")
 
 
 async def end(to: str, /, *, writing: Writing = WRITE) -> None:
@@ -194,7 +198,7 @@ async def end(to: str, /, *, writing: Writing = WRITE) -> None:
         To whom it was given.
     """
     async with asking(writing) as (gateway, output):
-        path = f"/api/v1/delegations/{segment(_user(to))}"
+        path = f"/api/v1/delegations/{segment(user_reference(to))}"
         show_done(output, await gateway.send("DELETE", path, None, key=writing.key), "Delegation taken back")
 
 
@@ -252,11 +256,6 @@ async def resend_letters(plan: str, /, *, writing: Writing = WRITE) -> None:
     async with asking(writing) as (gateway, output):
         path = f"/api/v1/plans/{segment(plan)}/letters/resend"
         show_done(output, await gateway.send("POST", path, None, key=writing.key), "They are tried again")
-
-
-def _user(text: str) -> str:
-    """`user:ben` of `ben` as well."""
-    return text if ":" in text else f"user:{text}"
 
 
 async def _post(

@@ -74,8 +74,13 @@ def segment(text: str) -> str:
     return quote(text, safe="") or "-"
 
 
+def user_reference(text: str) -> str:
+    """`user:ben` of `ben` as well."""
+    return text if ":" in text else f"user:{text}"
+
+
 def show_done(output: Output, answer: Answer, sentence: str) -> None:
-    """After a write: the answer for a program; for a person a sentence on stderr and the id on stdout."""
+    """After a write: the answer for a program; for a person a sentence and the warnings, on stderr."""
     if output.as_json:
         output.json(answer.body)
         return

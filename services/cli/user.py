@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from services.cli.options import READ, WRITE, Reading, Writing, asking, segment, show_done
+from services.cli.options import READ, WRITE, Reading, Writing, asking, segment, show_done, user_reference
 
 
 async def me(*, reading: Reading = READ) -> None:
@@ -89,7 +89,7 @@ async def link(
     reason
         Why.
     """
-    identities = [_reference(one) for one in identity]
+    identities = [user_reference(one) for one in identity]
     async with asking(writing) as (gateway, output):
         body = {"identities": identities, "reason": reason}
         answer = await gateway.send("POST", "/api/v1/people/link", body, key=writing.key)
@@ -107,9 +107,9 @@ async def unlink(identity: str, /, *, reason: str = "", writing: Writing = WRITE
         Why.
     """
     async with asking(writing) as (gateway, output):
-        body = {"identity": _reference(identity), "reason": reason}
+        body = {"identity": user_reference(identity), "reason": reason}
         answer = await gateway.send("POST", "/api/v1/people/unlink", body, key=writing.key)
-        show_done(output, answer, f"{_reference(identity)} is a person of its own")
+        show_done(output, answer, f"{user_reference(identity)} is a person of its own")
 
 
 async def links(*, reading: Reading = READ) -> None:
@@ -121,7 +121,3 @@ async def links(*, reading: Reading = READ) -> None:
             return
         rows = [(one["id"], one["identities"]) for one in answer.json()["people"]]
         output.table(("person", "identities"), rows, empty="Nobody has several identities.")
-
-
-def _reference(text: str) -> str:
-    return text if ":" in text else f"user:{text}"

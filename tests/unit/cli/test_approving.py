@@ -133,8 +133,10 @@ async def test_a_user_may_be_named_without_its_prefix(shell: Shell, fake: FakeGa
     fake.answer(200, DONE)
     await shell.run("plan", "delegate", PLAN, "ben", "--until", "2026-12-24T00:00:00Z")
     await shell.run("user", "link", "ana", "user:ana.b")
+    await shell.run("plan", "vote", PLAN, "approve", "--seal", SEAL, "--on-behalf-of", "ana")
     assert msgspec.json.decode(fake.asked[0].body)["to"] == "user:ben"
     assert msgspec.json.decode(fake.asked[1].body)["identities"] == ["user:ana", "user:ana.b"]
+    assert msgspec.json.decode(fake.asked[2].body)["on_behalf_of"] == "user:ana"
 
 
 def test_every_kind_of_change_has_its_line() -> None:
