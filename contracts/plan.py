@@ -4,12 +4,15 @@
 Unix microseconds, 0 for "not yet".
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from contracts.plan_events import Frozen, ResolvedWorkflow, Source
 from contracts.values import Content, GateName, Item
+
+if TYPE_CHECKING:
+    from contracts.folding.items import ItemWork
 
 Status = Literal[
     "planning",
@@ -273,7 +276,10 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """A release plan at `version` of its stream and `position` of the log. Written by `contracts.evolve` alone."""
+    """A release plan at `version` of its stream and `position` of the log. Written by `contracts.evolve` alone.
+
+    `places` and `work` are its working memory and empty for everybody else.
+    """
 
     id: str
     index: int
@@ -298,6 +304,7 @@ class Plan(msgspec.Struct, kw_only=True):
     settled: bool = False
     digests: Digests = Digests()
     places: Places | None = None
+    work: "dict[str, ItemWork]" = msgspec.field(default_factory=dict)
     drift: Drift | None = None
     reason: str = ""
     held: Hold | None = None

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, closed, end, gate_due, touch
-from contracts.plan import TODO, Digests, ItemState, Plan, Seal, Times
+from contracts.folding.items import ItemWork, keep_only
+from contracts.plan import Digests, Plan, Seal, Times
 from contracts.references import sources_of
 
 
@@ -23,12 +24,10 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
         event = replace(event, items=items, workflows=workflows)
         plan.digests = Digests()
     plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
-    kept = _kept_items(plan, event)
-    asked = {
-        item.id: _asked_again(plan.items.get(item.id, TODO), event.items[item.id], item.id in kept)
-        for item in plan.content.items
-    }
-    plan.items = asked | _removed_items(plan, asked)
+    sealed = {item.id: plan.work[item.id] for item in plan.content.items}
+    for item in sealed.keys() - _kept_items(plan, event):
+        _ask_again(sealed[item], event.items[item])
+    keep_only(plan, sealed | _removed_items(plan, sealed))
     plan.times = replace(plan.times, finish_planning=fact.at)
     plan.settled, plan.drift, plan.start_requested, plan.schedule_missed = False, None, "", False
     plan.status = "finish_planning"
@@ -38,29 +37,27 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
 
 def _kept_items(plan: Plan, event: e.PlanSealed) -> set[str]:
     """The done items that stay done: their digest did not change, nor did they use what another item is to give anew."""
-    states = {item.id: plan.items.get(item.id, TODO) for item in plan.content.items}
-    kept = {one for one, state in states.items() if state.status == "done" and state.digest == event.items[one]}
-    sources = {item.id: sources_of(item) for item in plan.content.items if item.id in kept}
+    done = [item for item in plan.content.items if plan.work[item.id].status == "done"]
+    sources = {item.id: sources_of(item) for item in done if plan.work[item.id].digest == event.items[item.id]}
+    kept = set(sources)
     while stale := {one for one in kept if not sources[one] <= kept}:
         kept -= stale
     return kept
 
 
-def _removed_items(plan: Plan, asked: Mapping[str, ItemState]) -> dict[str, ItemState]:
+def _removed_items(plan: Plan, sealed: Mapping[str, ItemWork]) -> dict[str, ItemWork]:
     """Attempts of items that are not in the plan any more: one that still stops has its end told here, and an item that
     is put again under the same id goes on counting, since a run's id is made of the attempt's number."""
-    return {
-        one: replace(TODO, attempts=state.attempts)
-        for one, state in plan.items.items()
-        if state.attempts and one not in asked
-    }
+    removed = {one: plan.work[one] for one in {**plan.items, **plan.work} if one not in sealed}
+    for item in removed.values():
+        _ask_again(item, "")
+    return {one: item for one, item in removed.items() if item.attempts}
 
 
-def _asked_again(state: ItemState, digest: str, kept: bool) -> ItemState:
-    """A kept item as it is; all else is asked for again, its attempts kept."""
-    if kept:
-        return state
-    return replace(TODO, attempts=state.attempts, digest=digest)
+def _ask_again(item: ItemWork, digest: str) -> None:
+    """As if nothing had been done, under the new digest; the attempts stay on record."""
+    item.status, item.digest, item.at, item.ticked = "todo", digest, 0, ()
+    item.remark = item.reason = item.by = item.held = item.stopping = ""
 
 
 def _reopened(plan: Plan, event: e.PlanReopened, fact: Fact) -> None:
