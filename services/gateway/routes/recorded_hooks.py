@@ -6,7 +6,7 @@ from aiohttp import web
 from contracts.hook_commands import ShowHook
 from contracts.recorded_hook import RecordedHook
 from services.gateway.names import delivery_of
-from services.gateway.orders import Orders, json_answer, order_of
+from services.gateway.orders import Orders, json_answer, question
 from services.gateway.route import Call, Route
 
 
@@ -15,7 +15,7 @@ def recorded_hook_routes(orders: Orders) -> list[Route]:
 
     async def show(call: Call) -> web.StreamResponse:
         command = ShowHook(delivery=delivery_of(call))
-        shown = await orders.send(call, order_of(call, b""), command)
+        shown = await orders.send(call, question(), command)
         return json_answer(msgspec.convert(shown.body, RecordedHook))
 
     return [
