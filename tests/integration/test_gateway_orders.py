@@ -383,6 +383,17 @@ async def test_the_secret_of_an_endpoint_reaches_neither_the_command_nor_the_ans
     assert (without.status, without.paths) == (422, ["/secret"])
 
 
+async def test_another_secret_under_a_used_key_is_not_written_over_the_first(site: Site) -> None:
+    async with stub(site.apps, "hook_dispatcher", accept) as came:
+        for secret in ("correct horse battery", "another secret of mine"):
+            body = {"url": "https://ci.example.com/hook", "secret": secret}
+            await site("PUT", "/api/v1/endpoints/kept", body, as_="ada", idempotency_key="same")
+    first, second = (one.command for one in came)
+    assert isinstance(first, PutEndpoint)
+    assert isinstance(second, PutEndpoint)
+    assert first.secret_ref != second.secret_ref
+
+
 async def test_a_signing_secret_that_no_hook_could_be_signed_with_is_refused_and_not_shown(site: Site) -> None:
     body = {"url": "https://ci.example.com/hook", "secret": "whsec_not*base64"}
     answer = await site("PUT", "/api/v1/endpoints/ci", body, as_="ada")

@@ -18,13 +18,13 @@ from contracts.refusals import Fault, Refused
 from infra.clock import Clock
 from infra.config import Secret
 from infra.eventlog import EventLog
-from infra.ids import derived_id
+from infra.ids import derived_id, random_id
 from infra.keystore import KeyStore
 from infra.postgres import Row, load_sql
 from infra.signing import PRIVATE_PREFIX, SigningKey, new_private_key
 from services.gateway.bodies import Body, read_bytes
 from services.gateway.names import slug_of
-from services.gateway.orders import Order, Orders, done, json_answer, order_of
+from services.gateway.orders import Orders, done, json_answer, order_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.setting_up import key_store_of
 
@@ -149,7 +149,7 @@ class Endpoints:
         kept = before is not None and before.signing == given.signing
         secret_ref, public_key = before.secret_ref if before else "", before.public_key if before else ""
         if given.secret is not None or not kept:
-            secret_ref, public_key = await self._kept(call, name, given.secret, given.signing, order)
+            secret_ref, public_key = await self._kept(name, given.secret, given.signing)
         command = c.PutEndpoint(
             endpoint=_id(name),
             url=given.url,
@@ -178,7 +178,7 @@ class Endpoints:
         order = order_of(call, body)
         given = self._rotation.read(body)
         before = await self._existing(name)
-        secret_ref, public_key = await self._kept(call, name, given.secret, before.signing, order)
+        secret_ref, public_key = await self._kept(name, given.secret, before.signing)
         command = o.RotateEndpoint(
             endpoint=before.id,
             secret_ref=secret_ref,
@@ -221,14 +221,15 @@ class Endpoints:
             await self._shred(found.previous_ref)
         return found
 
-    async def _kept(self, call: Call, name: str, secret: str | None, signing: Signing, order: Order) -> tuple[str, str]:
-        """Keeps a new secret. Where it is, and the public half of a key pair."""
+    async def _kept(self, name: str, secret: str | None, signing: Signing) -> tuple[str, str]:
+        """Keeps a new secret. Where it is, and the public half of a key pair.
+
+        The name is nobody's yet, also in a repetition: one that turns out to be another request under a used key is
+        refused, and must not have written over the secret that the first one put.
+        """
         text = _checked(secret, signing)
-        ref = f"endpoint/{name}/{derived_id(call.actor.id, order.key, digits=16)}"
-        store = key_store_of(self._key_store)
-        if signing == "ed25519":
-            ref = f"{ref}-{derived_id(text, digits=8)}"  # a repetition makes another pair; neither may overwrite the other
-        await store.put(ref, Secret(text))
+        ref = f"endpoint/{name}/{random_id()}"
+        await key_store_of(self._key_store).put(ref, Secret(text))
         return ref, SigningKey.of(text).public()
 
     async def _shred(self, *refs: str) -> None:
