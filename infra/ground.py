@@ -49,6 +49,7 @@ class Ground:
         projections: Iterable[Projection],
         *,
         gather_seconds: float = 0.0,
+        may_wait: frozenset[str] = frozenset(),
         on_folded: Callable[[], None] | None = None,
     ) -> None:
         """Keep these projections at the end of the log until the service ends."""
@@ -59,6 +60,7 @@ class Ground:
                 projection,
                 poll_seconds=POLL_SECONDS,
                 gather_seconds=gather_seconds,
+                may_wait=may_wait,
                 on_folded=on_folded,
             )
             self.run(projector.run(), f"projection {projection.name}")

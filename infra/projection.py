@@ -57,6 +57,14 @@ class Projection(Protocol):
         ...
 
 
+class _Waiting:
+    """Facts that were read and not folded, and when the first of them was read."""
+
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.since = 0.0
+
+
 class Superseded(Exception):
     """Another projector of the same name moved the checkpoint."""
 
@@ -77,13 +85,19 @@ class Projector:
         poll_seconds: float = 0.2,
         standby_seconds: float = 2.0,
         gather_seconds: float = 0.0,
+        may_wait: frozenset[str] = frozenset(),
+        wait_seconds: float = 0.1,
         on_folded: Callable[[], None] | None = None,
     ) -> None:
         """`gather_seconds`: how long after a ring more facts are awaited, so that one transaction takes them all.
 
+        `may_wait`: event types for which nobody is in a hurry. While there are no others they are gathered for about
+        `wait_seconds`, a whole `limit` of them at most; the first of another type takes all that wait along.
         `on_folded` is called after each transaction of this projector, for whoever has something to do about the new rows.
         """
         self._on_folded = on_folded
+        self._waitable = may_wait
+        self._wait_seconds = wait_seconds
         self._source = source
         self._projection = projection
         self._open_sql = load_sql("infra", "checkpoint_open")
@@ -129,9 +143,14 @@ class Projector:
 
     async def _follow(self) -> None:
         await self._open()
-        async for facts in self._tail.after(self.position):
-            if self._may_skip(facts):
+        self._tail.pace(None)
+        waiting = _Waiting()
+        async for found in self._tail.after(self.position):
+            if not waiting.facts and self._may_skip(found):
                 continue
+            if self._may_wait(waiting, found):
+                continue
+            facts, waiting = [*waiting.facts, *found], _Waiting()
             try:
                 await self._fold(facts)
             except Exception as error:
@@ -141,6 +160,19 @@ class Projector:
                 for fact in facts:
                     await self._fold([fact])
             self.stuck = None
+
+    def _may_wait(self, waiting: "_Waiting", facts: list[Fact]) -> bool:
+        """Have these facts wait with those that do, if nobody is in a hurry for any. Else all are to be folded now."""
+        now = asyncio.get_running_loop().time()
+        since = waiting.since if waiting.facts else now
+        few = 0 < len(waiting.facts) + len(facts) < self._limit
+        if not few or now - since >= self._wait_seconds or any(fact.type not in self._waitable for fact in facts):
+            self._tail.pace(None)
+            return False
+        waiting.since = since
+        waiting.facts += facts
+        self._tail.pace(self._wait_seconds - (now - since))
+        return True
 
     def _may_skip(self, facts: list[Fact]) -> bool:
         """Facts that change nothing need no transaction at once; the checkpoint follows within `_SKIP_SECONDS` or so."""

@@ -97,6 +97,11 @@ class Tail:
         self._gather_seconds = gather_seconds
         self._tell_quiet = tell_quiet
         self._away = False
+        self._pace_seconds = poll_seconds
+
+    def pace(self, seconds: float | None) -> None:
+        """Look after so many seconds when nothing rings; `None`: at the usual pace again."""
+        self._pace_seconds = self._poll_seconds if seconds is None else min(seconds, self._poll_seconds)
 
     async def after(self, position: Position) -> AsyncIterator[list[Fact]]:
         """Non-empty lists of the facts after `position`, each list joined to the one before without a hole.
@@ -115,7 +120,7 @@ class Tail:
                 yield facts
                 if len(facts) == self._limit:
                     continue  # there may be more already; else the ring of what comes next is awaited
-            rang = await self._wake.wait(self._poll_seconds, ticket)
+            rang = await self._wake.wait(self._pace_seconds, ticket)
             if rang and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
 

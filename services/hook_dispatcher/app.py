@@ -17,7 +17,7 @@ from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpo
 from infra.addresses import reach_of
 from infra.commands import Desk
 from infra.eventlog import EventLog
-from infra.ground import Ground, open_ground
+from infra.ground import GATHER_SECONDS, Ground, open_ground
 from infra.keystore import KeyStore, master_key_of
 from infra.projection import Projection
 from infra.requests import Requests
@@ -33,8 +33,11 @@ from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
 from services.hook_dispatcher.handlers.keys import Keys
 from services.hook_dispatcher.handlers.recorded import Recorded
 from services.hook_dispatcher.handlers.work import Work
-from services.hook_dispatcher.projections import Hooks
+from services.hook_dispatcher.projections import UNHURRIED, Hooks
 from services.hook_dispatcher.views.delivery import fold_delivery
+
+_ENDPOINTS = 2_048
+"""States of endpoints that are remembered: every delivery needs its endpoint's."""
 
 
 def projections(log: EventLog) -> Sequence[Projection]:
@@ -64,7 +67,11 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
 
 def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
     log, clock = ground.log, ground.clock
-    plans, deliveries, endpoints = Desk(log, fold), Desk(log, fold_delivery), Desk(log, fold_endpoint)
+    plans, deliveries, endpoints = (
+        Desk(log, fold),
+        Desk(log, fold_delivery),
+        Desk(log, fold_endpoint, remember=_ENDPOINTS),
+    )
     keys = Keys(key_store, clock)
     commands = Commands(log, plans, deliveries, Proofs(deliveries, endpoints, keys))
     of_endpoints = Endpoints(endpoints, clock, ground.wake.set)
@@ -101,7 +108,9 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
     )
     hooks = Hooks(log.read_stream)
     timers = TimerLoop(log.pool, SERVICE, clock, work.fire, wake=ground.wake)
-    ground.project((hooks,), gather_seconds=0.02, on_folded=lambda: work.raised(hooks.raised))
+    ground.project(
+        (hooks,), gather_seconds=GATHER_SECONDS, may_wait=UNHURRIED, on_folded=lambda: work.raised(hooks.raised)
+    )
     ground.run(work.run(), "work of the hook dispatcher")
     ground.run(timers.run(), "timers of the hook dispatcher")
     ground.bus.serve(

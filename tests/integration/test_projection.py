@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest_asyncio
@@ -69,10 +69,11 @@ async def start(dsns: Dsns) -> AsyncIterator[Callable[..., Awaitable[Projector]]
     tasks: list[asyncio.Task[None]] = []
     logs: list[EventLog] = []
 
-    async def start(projection: Tally | None = None) -> Projector:
+    async def start(projection: Tally | None = None, **more: Any) -> Projector:
         source = await EventLog.open(dsns.of("audit"))
         logs.append(source)
-        projector = Projector(source, Wake(), projection or Tally(), poll_seconds=0.02, standby_seconds=0.1, limit=50)
+        tally = projection or Tally()
+        projector = Projector(source, Wake(), tally, poll_seconds=0.02, standby_seconds=0.1, limit=50, **more)
         tasks.append(asyncio.create_task(projector.run()))
         return projector
 
@@ -241,3 +242,53 @@ async def test_a_fact_that_changes_something_is_folded_at_once_behind_those_that
     await log.append(append_of("end", stream=stream_of(7), event_type="plan.cancelled.v1"))
     await eventually(lambda: projection.seen == [["plan.cancelled.v1"]], what="folded")
     assert await checkpoint(log) == 11
+
+
+class OfAll(Tally):
+    """Keeps how many facts came at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
+        self.sizes.append(len(facts))
+
+
+NO_HURRY: dict[str, Any] = {"may_wait": frozenset({"plan.created.v1"}), "wait_seconds": 3_600}
+
+
+async def test_facts_that_may_wait_are_folded_together_with_the_first_that_may_not(
+    log: EventLog, start: Callable[..., Awaitable[Projector]]
+) -> None:
+    projection = OfAll()
+    projector = await start(projection, **NO_HURRY)
+    for _ in range(3):
+        await append(log, 5)
+    assert projector.position == 0
+    await log.append(append_of("end", stream=stream_of(7), event_type="plan.cancelled.v1"))
+    await at_the_head(log)
+    assert projection.sizes == [16]
+
+
+async def test_no_more_facts_wait_than_are_folded_at_once(
+    log: EventLog, start: Callable[..., Awaitable[Projector]]
+) -> None:
+    projection = OfAll()
+    await start(projection, **NO_HURRY)
+    await append(log, 40)
+    await append(log, 30)
+
+    async def most_are_folded() -> bool:
+        return await checkpoint(log) >= 50
+
+    await eventually(most_are_folded, what="the checkpoint")
+    assert sum(projection.sizes) == await checkpoint(log)
+
+
+async def test_facts_that_may_wait_are_folded_though_nothing_follows_them(
+    log: EventLog, start: Callable[..., Awaitable[Projector]]
+) -> None:
+    await start(OfAll(), **NO_HURRY | {"wait_seconds": 0.05})
+    await append(log, 10)
+    await at_the_head(log)

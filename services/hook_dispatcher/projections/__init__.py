@@ -14,6 +14,7 @@ from contracts.envelope import Fact, category, stream_id
 from contracts.registry import DECODERS
 from infra.ids import derived_id
 from infra.postgres import load_sql
+from services.hook_dispatcher.projections.known import Known
 from services.hook_dispatcher.projections.subjects import Subjects
 from services.hook_dispatcher.views.hooks import DIED, Raised, Subject, deliveries_of, may_want, own_delivery
 from services.hook_dispatcher.views.rows import DeliveryRow, advanced, due_row
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 
 _PACKAGE = "services.hook_dispatcher"
+
+UNHURRIED = frozenset({"delivery.created.v1", "delivery.attempted.v1", "delivery.succeeded.v1", "delivery.failed.v1"})
+"""What our own couriers do and know of. It makes nothing due, and a delivery's row is best written once for several."""
 
 
 def delivery_id(endpoint: str, position: int, raised: Raised) -> str:
@@ -46,21 +50,22 @@ class Hooks:
         self._read_deliveries = load_sql(_PACKAGE, "read_deliveries")
         self._put_endpoints = load_sql(_PACKAGE, "put_endpoints")
         self._put_deliveries = load_sql(_PACKAGE, "put_deliveries")
+        self._known = Known()
         self.raised: list[DeliveryRow] = []
         """The deliveries that the last facts made due, for whoever brings them once this is committed."""
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Fold in the order of the log, since an endpoint wants a hook or not at the moment when it is raised."""
         self._subjects.expect(facts)
+        self._known.expect(facts)
         kinds = {category(fact.stream) for fact in facts}
         changes = _Changes()
-        if kinds & {"endpoint", "plan", "run"} or any(fact.type == DIED for fact in facts):
-            rows = await conn.fetch(self._read_endpoints)
-            changes.endpoints = {row["id"]: Endpoint(**{**row, "events": tuple(row["events"])}) for row in rows}
+        concerned = bool(kinds & {"endpoint", "plan", "run"}) or any(fact.type == DIED for fact in facts)
+        if concerned:
+            changes.endpoints = await self._endpoints(conn)
         if "delivery" in kinds:
-            ids = sorted({stream_id(fact.stream) for fact in facts if category(fact.stream) == "delivery"})
-            rows = await conn.fetch(self._read_deliveries, ids)
-            changes.deliveries = {row["id"]: DeliveryRow(**dict(row)) for row in rows}
+            ids = {stream_id(fact.stream) for fact in facts if category(fact.stream) == "delivery"}
+            changes.deliveries = await self._deliveries(conn, ids)
         for fact in facts:
             match category(fact.stream):
                 case "plan" | "run":
@@ -74,7 +79,22 @@ class Hooks:
                     if row is not None and _is_news(row, fact) and changes.wanted(fact):
                         changes.raise_all(fact, await self._subjects.of_plan(f"plan-{row.plan}", fact.position))
         await self._put(conn, changes)
+        written = (changes.deliveries[one] for one in sorted(changes.put_deliveries))
+        self._known.keep(facts, changes.endpoints if concerned else None, written)
         self.raised = changes.raised
+
+    async def _endpoints(self, conn: "Connection") -> dict[str, Endpoint]:
+        if self._known.endpoints is not None:
+            return dict(self._known.endpoints)
+        rows = await conn.fetch(self._read_endpoints)
+        return {row["id"]: Endpoint(**{**row, "events": tuple(row["events"])}) for row in rows}
+
+    async def _deliveries(self, conn: "Connection", ids: set[str]) -> dict[str, DeliveryRow]:
+        found = {one: row for one in ids if (row := self._known.deliveries.get(one)) is not None}
+        if missing := sorted(ids - found.keys()):
+            rows = await conn.fetch(self._read_deliveries, missing)
+            found |= {row["id"]: DeliveryRow(**dict(row)) for row in rows}
+        return found
 
     async def _put(self, conn: "Connection", changes: "_Changes") -> None:
         if changes.put_endpoints:
