@@ -35,6 +35,8 @@ _READING_SECONDS = 2.0
 """How long an answer's body is waited for once its status is known."""
 
 
+_REMEMBERED = 2_000
+"""Addresses whose session is known."""
 _STALE_SECONDS = 1.0
 """A kept connection that breaks sooner was closed before; later the receiver had the hook and failed."""
 
@@ -73,6 +75,7 @@ class Sender:
         self._instance_url = instance_url
         self._resolver = resolver
         self._sessions: dict[tuple[Network, ...], aiohttp.ClientSession] = {}
+        self._session_of: dict[str, aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
         for session in self._sessions.values():
@@ -93,18 +96,17 @@ class Sender:
 
     async def _posted(self, hook: Hook, until: float) -> Sent:
         """Again over a new connection where a kept one breaks at once: the receiver had closed it, nothing has failed."""
-        if faults := address_faults(hook.url):  # an older release may have taken an address that none may have now
-            raise Blocked(0, f"the address {faults[0]}")
+        session = self._session_for(hook.url)
         while True:
             connection = _Connection()
             try:
-                return await self._post(hook, connection)
+                return await self._post(session, hook, connection)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if not connection.kept or asyncio.get_running_loop().time() > until:
                     raise
 
-    async def _post(self, hook: Hook, connection: "_Connection") -> Sent:
-        async with self._session_for(hook.url).post(
+    async def _post(self, session: aiohttp.ClientSession, hook: Hook, connection: "_Connection") -> Sent:
+        async with session.post(
             hook.url,
             data=hook.body,
             headers=headers(hook, self._instance_url),
@@ -126,10 +128,17 @@ class Sender:
             )
 
     def _session_for(self, url: str) -> aiohttp.ClientSession:
-        networks = self._reach.networks_for(urlsplit(url).hostname or "")
-        if networks not in self._sessions:
-            self._sessions[networks] = self._open(networks)
-        return self._sessions[networks]
+        """Raises Blocked for an address that none may have; an older release may have taken it."""
+        session = self._session_of.get(url)
+        if session is None:
+            if faults := address_faults(url):
+                raise Blocked(0, f"the address {faults[0]}")
+            networks = self._reach.networks_for(urlsplit(url).hostname or "")
+            session = self._sessions[networks] = self._sessions.get(networks) or self._open(networks)
+            if len(self._session_of) >= _REMEMBERED:
+                self._session_of.clear()
+            self._session_of[url] = session
+        return session
 
     def _open(self, networks: tuple[Network, ...]) -> aiohttp.ClientSession:
         # How many go where at once is for the lanes to say: whoever queued for a connection here would lose its time.

@@ -18,6 +18,8 @@ from contracts.plan_events import ExecutionStarted, GateOpened, PlanEdited, Star
 from contracts.seal import seal_of
 from contracts.values import Changes, GateRule, Gates
 from infra.embedded.ports import free_port
+from infra.eventlog import Append
+from infra.eventlog.model import Outcome
 from infra.projection import rebuild
 from services.hook_dispatcher.projections import Hooks
 from services.planner.app import build as planner
@@ -270,6 +272,28 @@ async def test_one_receiver_that_hangs_does_not_hold_up_the_others(house: Hooked
         await house.plan()
         await eventually(lambda: len(quick.requests) == 1)
     assert len(stuck.requests) == 4
+
+
+async def test_the_next_hook_of_an_endpoint_does_not_wait_until_the_last_ones_outcome_is_recorded(
+    house: Hooked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = await house.dispatch()
+    append, may_go_on = ground.log.append, asyncio.Event()
+
+    async def later(command: Append) -> Outcome:
+        if any(draft.type == "delivery.succeeded.v1" for draft in command.events):
+            await may_go_on.wait()
+        return await append(command)
+
+    monkeypatch.setattr(ground.log, "append", later)
+    async with Receiver() as receiver:
+        await house.endpoint("board", receiver.url, events=("finish_planning",), concurrency=1)
+        for _ in range(3):
+            await house.plan()
+        await eventually(lambda: len(receiver.requests) == 3)
+        may_go_on.set()
+        await house.delivered(count=3)
+        assert len(receiver.requests) == 3
 
 
 async def test_a_dispatcher_that_is_killed_between_intent_and_outcome_loses_nothing(house: Hooked) -> None:

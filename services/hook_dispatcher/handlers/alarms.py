@@ -38,32 +38,53 @@ class Alarms:
             handle.cancel()
 
 
+class Place:
+    """A place in the line for a turn. It can be given up once; after that nothing happens."""
+
+    def __init__(self, line: asyncio.Semaphore) -> None:
+        self._line: asyncio.Semaphore | None = line
+
+    def give_up(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.release()
+
+
 class Turns:
     """So many at once in all. Who is slow stops counting after `slow_seconds`, so that many who hang hold up nobody else;
-    how many those can be, the lanes bound."""
+    how many those can be, the lanes bound.
 
-    def __init__(self, count: int, *, slow_seconds: float = 0.5) -> None:
+    In front of them a line, `line` places for each turn, for what is to be done just before one's turn.
+    """
+
+    def __init__(self, count: int, *, slow_seconds: float = 0.1, line: int = 2) -> None:
         self._free = asyncio.Semaphore(count)
+        self._line = asyncio.Semaphore(count * line)
         self._slow_seconds = slow_seconds
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Waits for a turn."""
+    async def place(self) -> AsyncIterator[Place]:
+        """Waits for a place in the line. Nobody in it waits long for a turn: those before are over, or slow, in a moment."""
+        await self._line.acquire()
+        place = Place(self._line)
+        try:
+            yield place
+        finally:
+            place.give_up()
+
+    @asynccontextmanager
+    async def one(self, place: Place | None = None) -> AsyncIterator[None]:
+        """Waits for a turn, and gives up the place in the line for it."""
         await self._free.acquire()
-        held = True
-
-        def give_back() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._free.release()
-
-        slow = asyncio.get_running_loop().call_later(self._slow_seconds, give_back)
+        if place is not None:
+            place.give_up()
+        turn = Place(self._free)
+        slow = asyncio.get_running_loop().call_later(self._slow_seconds, turn.give_up)
         try:
             yield
         finally:
             slow.cancel()
-            give_back()
+            turn.give_up()
 
 
 class Lanes:

@@ -6,10 +6,10 @@ attempt come four questions that only delay it: the hook before it, the host's b
 """
 
 import asyncio
-import hashlib
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from contracts.endpoint_state import Endpoint
 from contracts.envelope import stream_id
 from contracts.plan_events import Event
 from contracts.registry import encode
+from infra.asked_once import AskedOnce
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.errors import Misconfigured
@@ -33,7 +34,7 @@ from services.hook_dispatcher.decider.deliveries import Patience, Sent, next_ste
 from services.hook_dispatcher.handlers.alarms import Alarms, Lanes, Turns
 from services.hook_dispatcher.handlers.breakers import Breakers, Rates, host_of
 from services.hook_dispatcher.handlers.keys import Keys
-from services.hook_dispatcher.handlers.rendering import Hooked, Rendering
+from services.hook_dispatcher.handlers.rendering import Body, Hooked, Rendering
 from services.hook_dispatcher.views.delivery import Delivery, after
 from services.hook_dispatcher.views.hooks import OWN
 from services.hook_dispatcher.views.rows import DeliveryRow, unbegun
@@ -45,6 +46,8 @@ _PACKAGE = "services.hook_dispatcher"
 _MARGIN_SECONDS = 2.0  # from the request's time limit to the end of the attempt: time to append the outcome
 _MOST_RAISED = 4_000
 """Deliveries that are remembered from when they were raised until their stream begins; others are read."""
+_PREPARED = 200
+"""Endpoints that are read before there is a hook for them."""
 _CHALLENGED = "endpoint.challenged.v1"
 _GONE = "the receiver says that it is gone (410)"
 
@@ -71,6 +74,7 @@ class Courier:
         """`change_endpoint(endpoint, key, change)` appends what `change` says of the endpoint as it is then."""
         self._log = event_log
         self._deliveries, self._endpoints = desks
+        self._reading_endpoint = AskedOnce(self._endpoints.recall)
         self._keys = keys
         self._sender = sender
         self._clock = clock
@@ -82,10 +86,20 @@ class Courier:
         self._attempt_micros = int((timeout_seconds + _MARGIN_SECONDS) * 1_000_000)
         self._rendering = Rendering(event_log)
         self._read_rows = load_sql(_PACKAGE, "read_deliveries")
+        self._read_endpoints = load_sql(_PACKAGE, "endpoints_on")
         self._before = load_sql(_PACKAGE, "delivery_before")
         self._next = load_sql(_PACKAGE, "delivery_next")
         self._owner = random_id()
         self._raised: OrderedDict[str, Delivery] = OrderedDict()
+
+    async def prepare(self) -> None:
+        """Read what the first hooks will need, before there are any: the endpoints that are on, and their keys."""
+        rows = await self._log.pool.fetch(self._read_endpoints, _PREPARED)
+        found = await asyncio.gather(*(self._endpoint(f"endpoint-{row['id']}") for row in rows))
+        for endpoint in found:
+            if endpoint is not None and endpoint.active:
+                with suppress(Misconfigured, ValueError):  # told when there is something to be sent
+                    await self._keys.of(endpoint)
 
     async def look(self, stream: str, alarms: Alarms, lanes: Lanes) -> None:
         """Bring this delivery as far as it gets now."""
@@ -125,7 +139,7 @@ class Courier:
     async def _brought_on(self, delivery: Delivery, stream: str, alarms: Alarms, lanes: Lanes) -> bool:
         """Try, if nothing holds it back. False: it waits, and whatever it waits for wakes it."""
         created = delivery.created
-        endpoint = await self._endpoints.recall(f"endpoint-{created.endpoint}")
+        endpoint = await self._endpoint(f"endpoint-{created.endpoint}")
         if endpoint is None or not (endpoint.active or (created.event in OWN and endpoint.enabled)):
             await self._append(await self._begun(delivery), deliveries.no_endpoint(delivery), "off")
             return True
@@ -145,15 +159,19 @@ class Courier:
         try:
             self._rates.count(endpoint.id, endpoint.rate_per_minute, now)
             self.breakers.enter(host, now)
-            sent = await self._try(delivery, endpoint)
-            well_again = sent is not None and self.breakers.heard(host, sent, self._clock.now())
+            tried = await self._try(delivery, endpoint)
+            well_again = tried is not None and self.breakers.heard(host, tried[1], self._clock.now())
         finally:
-            lanes.leave(endpoint.id)
+            lanes.leave(endpoint.id)  # there is room at the receiver, whenever the outcome is recorded
         if well_again:
             lanes.reopen(endpoint.id)
+        sent = None if tried is None else await self._recorded(*tried)
         if endpoint.ordered and created.plan:
             await self._wake_next(delivery, alarms)
         return sent is None or not sent.taken
+
+    async def _endpoint(self, stream: str) -> Endpoint | None:
+        return self._endpoints.remembered(stream) or await self._reading_endpoint.get(stream)
 
     async def _waits_for_another(self, delivery: Delivery) -> bool:
         """Whether the hook of this plan before it, to the same endpoint, is still on its way."""
@@ -184,25 +202,31 @@ class Courier:
 
     async def _first(self, delivery: Delivery) -> DeliveryCreated:
         body = await self._rendered(delivery)
-        return replace(delivery.created, size=len(body), sha256=hashlib.sha256(body).hexdigest())
+        return replace(delivery.created, size=len(body.text), sha256=body.sha256)
 
-    async def _try(self, delivery: Delivery, endpoint: Endpoint) -> Sent | None:
-        """One attempt, if it is ours to make, and what came of it; None where another one was first."""
+    async def _try(self, delivery: Delivery, endpoint: Endpoint) -> tuple[Delivery, Sent] | None:
+        """One attempt, if it is ours to make: the delivery with its intent, and what came of it. None where another one
+        was first. The intent is recorded while it waits for its turn, so that a turn is for sending alone."""
         body = await self._body(delivery)
-        async with self._turns.one():
+        async with self._turns.place() as place:
             begun = await self._intended(delivery)
             if begun is None:
                 return None
             try:
-                sent = await self._send(begun, endpoint, body)
+                async with self._turns.one(place):
+                    sent = await self._send(begun, endpoint, body)
             except asyncio.CancelledError:
                 events = deliveries.interrupted(begun, self._clock.now(), self._patience)
                 await asyncio.shield(self._append(begun, events, "outcome"))
                 raise
         await self._tell_endpoint(begun, sent)
+        return begun, sent
+
+    async def _recorded(self, begun: Delivery, sent: Sent) -> Sent | None:
+        """What came of the attempt, once that is in the log; None where it was too late for that."""
         events = deliveries.outcome(begun, sent, self._clock.now(), random.random(), self._patience)  # noqa: S311 - jitter
         if await self._append(begun, events, "outcome") is None:
-            log.warning("outcome_too_late", delivery=delivery.id, attempt=begun.attempts, status=sent.status)
+            log.warning("outcome_too_late", delivery=begun.id, attempt=begun.attempts, status=sent.status)
             return None
         return sent
 
@@ -232,7 +256,7 @@ class Courier:
                 lambda now: (EndpointVerified(),) if now.challenge == challenge and not now.verified else (),
             )
 
-    async def _send(self, delivery: Delivery, endpoint: Endpoint, body: bytes) -> Sent:
+    async def _send(self, delivery: Delivery, endpoint: Endpoint, body: Body) -> Sent:
         try:
             keys = await self._keys.of(endpoint)
         except (Misconfigured, ValueError) as error:
@@ -244,7 +268,7 @@ class Courier:
                 delivery=delivery.id,
                 raised=derived_id("hook", created.plan, str(created.raised_by)),
                 url=endpoint.url,
-                body=body,
+                body=body.text,
                 sent_at=self._clock.now() // 1_000_000,
                 keys=keys,
                 format=created.format,
@@ -266,15 +290,17 @@ class Courier:
         event = await self._rendering.event(position)
         return event.challenge if isinstance(event, EndpointChallenged) else ""
 
-    async def _rendered(self, delivery: Delivery) -> bytes:
+    async def _rendered(self, delivery: Delivery) -> Body:
         created = delivery.created
         return await self._rendering.body(Hooked(created.plan, created.event, created.raised_by, created.format))
 
-    async def _body(self, delivery: Delivery) -> bytes:
+    async def _body(self, delivery: Delivery) -> Body:
         body = await self._rendered(delivery)
-        if delivery.version and hashlib.sha256(body).hexdigest() != delivery.created.sha256:
+        if delivery.version and body.sha256 != delivery.created.sha256:
             # Only a release that renders differently can do this; the receiver is better told so than not at all.
-            log.warning("hook_body_differs", delivery=delivery.id, size=len(body), size_before=delivery.created.size)
+            log.warning(
+                "hook_body_differs", delivery=delivery.id, size=len(body.text), size_before=delivery.created.size
+            )
         return body
 
     async def _append(self, delivery: Delivery, events: Sequence[Event], what: str) -> int | None:

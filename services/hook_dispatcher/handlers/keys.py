@@ -5,6 +5,7 @@ from collections import OrderedDict
 import structlog
 
 from contracts.endpoint_state import Endpoint
+from infra.asked_once import AskedOnce
 from infra.clock import Clock
 from infra.errors import Misconfigured
 from infra.keystore import KeyStore
@@ -23,6 +24,7 @@ class Keys:
         self._key_store = key_store
         self._clock = clock
         self._known: OrderedDict[str, tuple[int, SigningKey]] = OrderedDict()
+        self._reading = AskedOnce(self._read)
 
     async def of(self, endpoint: Endpoint) -> tuple[SigningKey, ...]:
         """The newest first; none for an endpoint without a secret. Raises Misconfigured or ValueError, without the secret."""
@@ -41,13 +43,16 @@ class Keys:
         known = self._known.get(ref)
         if known is not None and known[0] > now:
             return known[1]
+        return await self._reading.get(ref)
+
+    async def _read(self, ref: str) -> SigningKey:
         if self._key_store is None:
             raise Misconfigured("there is no master key, so no hook can be signed")
         secret = await self._key_store.get(ref)
         if secret is None:
             raise Misconfigured(f"there is no secret {ref!r}")
         key = SigningKey.of(secret.reveal())
-        self._known[ref] = (now + _REMEMBERED_MICROS, key)
+        self._known[ref] = (self._clock.now() + _REMEMBERED_MICROS, key)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return key

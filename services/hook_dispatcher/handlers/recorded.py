@@ -35,7 +35,7 @@ class Recorded:
         if created.event.startswith("endpoint.challenged."):
             raise Refused("forbidden", "A challenge is shown to nobody but its receiver.")
         hooked = Hooked(created.plan, created.event, created.raised_by, created.format)
-        body = await self._rendering.body(hooked)
+        body = (await self._rendering.body(hooked)).text
         raised = derived_id("hook", created.plan, str(created.raised_by))
         hook = Hook(delivery=delivery.id, raised=raised, url="", body=body, sent_at=0, format=created.format)
         told = {name.lower(): value for name, value in headers(hook, self._instance_url).items()}

@@ -1,6 +1,8 @@
 """The body of a hook, read from the log: the fact that raised it, the plan up to it, the workflow revisions it sealed."""
 
+import hashlib
 from collections import OrderedDict
+from functools import cached_property
 from typing import Literal, NamedTuple, Protocol, cast
 
 from contracts.endpoint import EndpointChallenged
@@ -11,13 +13,15 @@ from contracts.plan_events import Event
 from contracts.registry import DECODERS
 from contracts.values import GATES, GateName, WorkflowSpec
 from contracts.workflow import WorkflowRevised, workflow_stream
+from infra.asked_once import AskedOnce
 from infra.errors import Corrupt
 from infra.eventlog.model import Head
 from services.hook_dispatcher.views.body import Revision, hook_body, instance_code
 from services.hook_dispatcher.views.cloud_event import challenge_body, event_body, hook_event_body
 from services.hook_dispatcher.views.sample import sample_body
 
-_REMEMBERED = 32
+_REMEMBERED = 256
+_REMEMBERED_BYTES = 2 * 1024 * 1024
 
 
 class Readable(Protocol):
@@ -39,21 +43,36 @@ class Hooked(NamedTuple):
     format: Literal["zadig", "standard"] = "zadig"
 
 
+class Body:
+    """The exact bytes of a hook, and their SHA-256 in hex, which is reckoned once for all who get them."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text).hexdigest()
+
+
 class Rendering:
-    """Makes bodies. The last few are remembered: they go to several endpoints, and again after a failure."""
+    """Makes bodies. The last ones are remembered: they go to several endpoints, and again after a failure. Who asks for one
+    that is being made waits for it."""
 
     def __init__(self, log: Readable) -> None:
         self._log = log
-        self._bodies: OrderedDict[Hooked, bytes] = OrderedDict()
+        self._bodies: OrderedDict[Hooked, Body] = OrderedDict()
+        self._size = 0
+        self._making = AskedOnce(self._make)
 
-    async def body(self, hook: Hooked) -> bytes:
-        """The exact bytes of the hook. Raises Corrupt when the log does not have what raised it."""
-        body = self._bodies.get(hook)
-        if body is None:
-            body = await self._made(hook)
-            self._bodies[hook] = body
-            while len(self._bodies) > _REMEMBERED:
-                self._bodies.popitem(last=False)
+    async def body(self, hook: Hooked) -> Body:
+        """What the hook says. Raises Corrupt when the log does not have what raised it."""
+        return self._bodies.get(hook) or await self._making.get(hook)
+
+    async def _make(self, hook: Hooked) -> Body:
+        body = self._bodies[hook] = Body(await self._made(hook))
+        self._size += len(body.text)
+        while len(self._bodies) > _REMEMBERED or (self._size > _REMEMBERED_BYTES and len(self._bodies) > 1):
+            self._size -= len(self._bodies.popitem(last=False)[1].text)
         return body
 
     async def event(self, position: int) -> Event | None:
@@ -69,7 +88,9 @@ class Rendering:
             return sample_body(fact)
         epoch = (await self._log.head()).epoch
         if hook.event in GATES:
-            return hook_event_body(fact, epoch, hook.plan, hook.event, await self.body(hook._replace(format="zadig")))
+            return hook_event_body(
+                fact, epoch, hook.plan, hook.event, (await self.body(hook._replace(format="zadig"))).text
+            )
         event = DECODERS[fact.type](fact.payload) if category(fact.stream) == "endpoint" else None
         if isinstance(event, EndpointChallenged):
             return challenge_body(fact, epoch, event.challenge)

@@ -7,6 +7,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from contracts.envelope import Fact, category
 from infra.clock import Clock
 from infra.eventlog import EventLog
@@ -18,6 +20,8 @@ from services.hook_dispatcher.handlers.breakers import host_of
 from services.hook_dispatcher.handlers.courier import Courier
 from services.hook_dispatcher.handlers.gatekeeper import SERVICE, Gatekeeper
 from services.hook_dispatcher.views.rows import DeliveryRow
+
+log = structlog.get_logger(__name__)
 
 PLAN_FACTS = {"plan.start_requested.v1", "plan.items_settled.v1", "plan.sealed.v1"}
 DELIVERY_FACTS = frozenset({"delivery.resent.v1"})
@@ -63,14 +67,27 @@ class Work:
         self._lanes = Lanes(self._reactor.due)
         self._more = False
         """There was more than the last sweep took up."""
+        self._swept = asyncio.Event()
 
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._prepare())
                 tasks.create_task(self._reactor.run())
                 tasks.create_task(self._refill())
         finally:
             self._alarms.close()
+
+    async def _prepare(self) -> None:
+        """Of use, and no more than that: whatever was not read now is read when it is needed.
+
+        Not before it is known from where on the log is followed: what is remembered earlier would miss what comes between.
+        """
+        await self._swept.wait()
+        try:
+            await self._courier.prepare()
+        except Exception as error:
+            log.warning("not_prepared", error=repr(error))
 
     async def _refill(self) -> None:
         """Sweep again as soon as there is room, while there is more than was taken up."""
@@ -110,6 +127,7 @@ class Work:
         """Whatever may have something to do before the next sweep but one. Of a host that is left alone, one hook."""
         now = self._clock.now()
         rows = await self._log.pool.fetch(self._open_work, now + int(_HORIZON_SECONDS * 1_000_000), _MOST_OF_ONE)
+        self._swept.set()
         streams: list[str] = []
         seen, told = Counter[str](), set[str]()
         for row in rows[1:]:
