@@ -58,6 +58,16 @@ def faults_of(value: object, wanted: Any) -> tuple[Fault, ...]:
     return _Fitting(lambda text: False, blank_is_absent=False).whole(value, wanted).faults
 
 
+def in_words(given: str | Sequence[str], wanted: Any) -> tuple[str, ...]:
+    """What is wrong with a text without quotes, a parameter or a setting; of several the wrong one is counted, from 1."""
+    if isinstance(given, str):
+        return tuple(fault.detail for fault in faults_of(Plain(given), wanted))
+    found = faults_of([Plain(text) for text in given], wanted)
+    if len(given) == 1:
+        return tuple(one.detail for one in found)
+    return tuple(f"value {int(one.path[1:]) + 1} {one.detail}" if one.path[1:] else one.detail for one in found)
+
+
 @cache
 def _type_info(wanted: Any) -> inspect.Type:
     return inspect.type_info(wanted)
@@ -215,11 +225,12 @@ class _Fitting:
             self._fault(path, f"has {length} {what}; {wanted.max_length} are allowed")
 
     def _bounds(self, number: float, wanted: inspect.IntType | inspect.FloatType, path: Path) -> None:
-        if wanted.ge is not None and number < wanted.ge:
+        # "not at least" and not "less": NaN is neither.
+        if wanted.ge is not None and not number >= wanted.ge:
             self._fault(path, f"must be {wanted.ge} or more")
-        if wanted.gt is not None and number <= wanted.gt:
+        if wanted.gt is not None and not number > wanted.gt:
             self._fault(path, f"must be more than {wanted.gt}")
-        if wanted.le is not None and number > wanted.le:
+        if wanted.le is not None and not number <= wanted.le:
             self._fault(path, f"must be {wanted.le} or less")
 
     def _time(self, text: str, wanted: inspect.DateTimeType, path: Path) -> str:

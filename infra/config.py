@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
+from contracts.shape import in_words
 from infra.errors import Misconfigured
 
 PREFIX = "GONOGO_"
@@ -102,7 +103,7 @@ def load(settings_type: type[S], environ: Mapping[str, str]) -> S:
                 values[field.name] = _convert(text, field.type)
             elif field.required:
                 faults.append(f"{variable(field.name)} is missing")
-        except (msgspec.ValidationError, ValueError) as error:
+        except ValueError as error:
             faults.append(f"{variable(field.name)}: {error}")
     if faults:
         raise Misconfigured("; ".join(faults))
@@ -143,11 +144,14 @@ def _convert(text: str, wanted: Any) -> Any:
     if bare is Path or Path in get_args(bare):
         return Path(text)
     if get_origin(bare) is tuple:
-        return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], wanted, strict=False)
+        given: str | list[str] = [part.strip() for part in text.split(",") if part.strip()]
+    else:
+        given = text
     try:
-        return msgspec.convert(text, wanted, strict=False)
+        return msgspec.convert(given, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{error} (given {text!r})") from None
+        why = "; ".join(in_words(given, wanted)) or str(error)
+        raise ValueError(f"{why} (given {text!r})") from None
 
 
 def _is_secret(wanted: Any) -> bool:
@@ -160,11 +164,16 @@ def _bare(wanted: Any) -> Any:
 
 
 def _description(wanted: Any) -> str:
+    """What the setting means, and which words it may be."""
     notes = get_args(wanted)[1:] if get_origin(wanted) is Annotated else ()
-    return next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
+    said = next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
+    words = get_args(_bare(wanted)) if get_origin(_bare(wanted)) is Literal else ()
+    return f"{said} One of {', '.join(words)}." if words else said
 
 
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(str(one) for one in default)
     return "" if default is None or default == Secret("") else str(default)

@@ -15,7 +15,7 @@ class Settings(Shared, frozen=True, kw_only=True):
     smtp_host: Annotated[str, Meta(description="Mail server for letters to approvers; empty: none are sent.")] = ""
     smtp_port: Annotated[int, Meta(ge=1, le=65_535, description="Its port.")] = 587
     smtp_tls: Annotated[
-        Literal["starttls", "tls", "none"], Meta(description="Encryption: after a greeting, from the start, or none.")
+        Literal["starttls", "tls", "none"], Meta(description="Encryption after a greeting, from the start, or none.")
     ] = "starttls"
     smtp_ca_file: Annotated[
         Path | None, Meta(description="Authorities to trust beside the system's, as a PEM file.")
@@ -31,5 +31,10 @@ class Settings(Shared, frozen=True, kw_only=True):
         Meta(description="Pauses between the tries of a letter, in seconds, by commas; then it is given up."),
     ] = (60, 300, 1_800, 7_200, 21_600)
     public_url: Annotated[
-        str, Meta(pattern=r"^https?://[^\s<>\"]+$(?!\n)", description="Our own address for people, put into letters.")
+        str,
+        Meta(
+            pattern=r"^https?://[^\s<>\"]+$(?!\n)",
+            title="an address such as https://gonogo.example.com",
+            description="Our own address for people, put into letters.",
+        ),
     ] = "http://127.0.0.1:8640"

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from contracts.refusals import Fault, Refused, pointer
-from contracts.shape import Plain, faults_of
+from contracts.shape import faults_of, in_words
 
 LARGEST_BODY_BYTES = 1 << 20
 _BYTE = re.compile(r"\(byte (\d+)\)$")
@@ -166,7 +166,8 @@ class Query(Generic[T]):
             try:
                 values[field.name] = _parameter(given, field.type)
             except msgspec.ValidationError as error:
-                faults += _parameter_faults(name, given, field.type) or [Fault(name, _own_fault(error).detail)]
+                found = in_words(_several(given) if is_several(field.type) else given[0], field.type)
+                faults += [Fault(name, detail) for detail in found or (_own_fault(error).detail,)]
             except ValueError as error:
                 faults.append(Fault(name, str(error)))
         faults += [
@@ -191,21 +192,6 @@ def _parameter(given: list[str], wanted: Any) -> Any:
 
 def _several(given: list[str]) -> list[str]:
     return [part for text in given for part in text.split(",") if part]
-
-
-def _parameter_faults(name: str, given: list[str], wanted: Any) -> list[Fault]:
-    """All that is wrong with one parameter. Of several values the wrong one is counted, from 1."""
-    if not is_several(wanted):
-        return [Fault(name, fault.detail, fault.code) for fault in faults_of(Plain(given[0]), wanted)]
-    values = _several(given)
-    found = faults_of(values, wanted)
-    if len(values) == 1:
-        return [Fault(name, fault.detail, fault.code) for fault in found]
-    return [Fault(name, _counted(fault) + fault.detail, fault.code) for fault in found]
-
-
-def _counted(fault: Fault) -> str:
-    return f"value {int(fault.path[1:]) + 1} " if fault.path else ""
 
 
 def is_several(wanted: Any) -> bool:

@@ -20,6 +20,12 @@ class Wide(Settings, frozen=True, kw_only=True):
     hosts: Annotated[tuple[str, ...], msgspec.Meta(description="Hosts, by comma.")] = ()
     signing_key: Annotated[Secret | None, msgspec.Meta(description="A secret that may be absent.")] = None
     seconds: Annotated[float, msgspec.Meta(gt=0, description="A duration, in seconds.")] = 1.5
+    pauses: Annotated[
+        tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(description="Pauses, in seconds.")
+    ] = (1, 2.5)
+    address: Annotated[
+        str, msgspec.Meta(pattern="^http", title="an address such as https://example.com", description="Where we are.")
+    ] = "http://here"
 
 
 def test_every_field_is_read_from_its_variable() -> None:
@@ -55,6 +61,23 @@ def test_all_faults_are_named_at_once_in_one_sentence() -> None:
     for name in ("GONOGO_DATABASE_URL", "GONOGO_STATUS_PORT", "GONOGO_LOG_LEVEL", "GONOGO_SECONDS"):
         assert name in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_wrong_word_is_answered_with_the_right_ones_and_a_wrong_number_with_its_bounds() -> None:
+    environ = {"GONOGO_STATUS_PORT": "70000", "GONOGO_LOG_LEVEL": "loud", "GONOGO_SECONDS": "soon"}
+    with pytest.raises(Misconfigured) as raised:
+        load(
+            Wide,
+            DATABASE | environ | {"GONOGO_PAUSES": "1, x, -1", "GONOGO_ADDRESS": "here", "GONOGO_UVLOOP": "perhaps"},
+        )
+    assert str(raised.value).split("; GONOGO_") == [
+        "GONOGO_STATUS_PORT: must be 65535 or less (given '70000')",
+        "LOG_LEVEL: must be one of debug, error, info, warning (given 'loud')",
+        "UVLOOP: must be true or false, not a text (given 'perhaps')",
+        "SECONDS: must be a number, not a text (given 'soon')",
+        "PAUSES: value 2 must be a number, not a text; value 3 must be 0 or more (given '1, x, -1')",
+        "ADDRESS: must be an address such as https://example.com (given 'here')",
+    ]
 
 
 def test_a_secret_comes_from_a_file_without_its_last_line_feed(tmp_path: Path) -> None:
@@ -96,5 +119,7 @@ def test_settings_are_described_by_name_default_and_meaning() -> None:
     rows = {row.name: row for row in describe(Wide)}
     assert rows["GONOGO_DATABASE_URL"].default == "required"
     assert rows["GONOGO_NATS_PASSWORD"].default == ""
+    assert rows["GONOGO_LOG_LEVEL"].description.endswith("One of debug, info, warning, error.")
+    assert rows["GONOGO_PAUSES"].default == "1,2.5"
     assert rows["GONOGO_SECONDS"] == Row("GONOGO_SECONDS", "1.5", "A duration, in seconds.")
     assert not [row.name for row in rows.values() if not row.description]
