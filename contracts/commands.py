@@ -402,12 +402,16 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True, tag="accepted"):
-    """Done, and in the log up to `position`. `version` is the stream's, `body` the id or other answer of the command."""
+    """Done, and in the log up to `position`. `version` is the stream's, `body` the id or other answer of the command.
+
+    `changed` is false where it was so already, also in every repetition of that answer.
+    """
 
     version: int
     position: int
     body: dict[str, Any] = {}
     repeated: bool = False
+    changed: bool = True
 
 
 class Denied(msgspec.Struct, frozen=True, omit_defaults=True, tag="refused"):

@@ -254,11 +254,15 @@ class FeedQuery(Read, frozen=True, kw_only=True):
 
 
 class Done(Answered, frozen=True, kw_only=True):
-    """The order is in the log for ever, up to `position`; what it was about is now at `version`."""
+    """The order is in the log for ever, up to `position`; what it was about is now at `version`.
+
+    `changed` is false where it was so already: then nothing is at another version than before.
+    """
 
     id: str
     version: int
     position: int
+    changed: bool
 
 
 class CalledBack(Answered, frozen=True, kw_only=True):

@@ -28,6 +28,9 @@ from infra.eventlog.model import Append, Appended, Conflict, Draft, KeyReused, S
 ATTEMPTS = 24
 """How often a conflict is decided again. Each conflict means that somebody else got through, so this is contention."""
 
+_ALREADY_SO = "already_so"
+"""Kept with the answer of an order that made no event, so that its repetitions say so too. No answer has such a field."""
+
 
 class Versioned(Protocol):
     """A folded state that knows its stream version."""
@@ -183,7 +186,7 @@ class Desk(Generic[S]):
             channel=request.actor.channel,
             cause=cause,
             trace=request.trace,
-            answer=msgspec.json.encode(body),
+            answer=msgspec.json.encode(body if events else {**body, _ALREADY_SO: True}),
         )
 
     def _advance(
@@ -233,7 +236,8 @@ def _as_facts(stream: str, outcome: Appended, request: Request, events: Sequence
 
 def _accepted(outcome: Appended | Seen, *, repeated: bool = False) -> Accepted:
     body = msgspec.json.decode(outcome.answer, type=dict[str, Any]) if outcome.answer else {}
-    return Accepted(outcome.version, outcome.last, body, repeated)
+    already_so = body.pop(_ALREADY_SO, False)
+    return Accepted(outcome.version, outcome.last, body, repeated, changed=not already_so)
 
 
 def _reused(request: Request) -> Refused:

@@ -80,11 +80,13 @@ def user_reference(text: str) -> str:
 
 
 def show_done(output: Output, answer: Answer, sentence: str) -> None:
-    """After a write: the answer for a program; for a person a sentence and the warnings, on stderr."""
+    """After a write: the answer for a program; for a person a sentence, or that it was so already, and warnings, on stderr."""
     if output.as_json:
         output.json(answer.body)
         return
     done = answer.json()
+    if not done.get("changed", True):
+        sentence = "Nothing to change, it is so already"
     output.note(f"{sentence} (version {done.get('version', '?')}, position {done.get('position', '?')}).")
     for warning in done.get("warnings", ()):
         output.note(warning, style="yellow")

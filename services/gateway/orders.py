@@ -109,8 +109,13 @@ def _verdict(service: str, body: bytes) -> Accepted:
 
 def done(accepted: Accepted, id_: str, *, created_at: str = "") -> web.Response:
     """The answer to an accepted command; with `created_at` a 201 that says where the new thing is."""
-    body = Done(id=id_, version=accepted.version, position=accepted.position)
+    body = Done(**facts_of(accepted, id_))
     return answered(accepted, body, created_at=created_at)
+
+
+def facts_of(accepted: Accepted, id_: str) -> dict[str, Any]:
+    """The fields of `Done`, for an answer that has more than those."""
+    return {"id": id_, "version": accepted.version, "position": accepted.position, "changed": accepted.changed}
 
 
 def answered(accepted: Accepted, body: Any, *, created_at: str = "") -> web.Response:

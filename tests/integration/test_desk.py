@@ -57,6 +57,21 @@ async def test_nobody_who_asks_for_a_busy_stream_is_sent_away(log: EventLog) -> 
     assert len({fact.command_key for fact in facts}) == MANY + 1
 
 
+async def test_an_order_that_finds_it_so_already_says_so_also_when_it_is_repeated_later(log: EventLog) -> None:
+    desk: Desk[Plan] = Desk(log, fold)
+
+    async def nothing(plan: Plan | None) -> Sequence[Event]:
+        return ()
+
+    created = await desk.execute(request("create"), STREAM, create, body={"a": 1})
+    same = await desk.execute(request("same"), STREAM, nothing, body={"a": 1})
+    assert (created.changed, created.body) == (True, {"a": 1})
+    assert (same.version, same.changed, same.body) == (1, False, {"a": 1})
+    await desk.execute(request("edit"), STREAM, describe("text"))
+    again = await desk.execute(request("same"), STREAM, describe("text"), body={"a": 1})
+    assert (again.version, again.changed, again.body, again.repeated) == (1, False, {"a": 1}, True)
+
+
 async def test_who_gives_up_waiting_holds_up_nobody(log: EventLog) -> None:
     desk: Desk[Plan] = Desk(log, fold)
     await desk.execute(request("create"), STREAM, create)

@@ -144,8 +144,10 @@ async def test_a_version_that_never_was_is_no_base_of_an_edit(site: Site) -> Non
 async def test_a_save_that_changes_nothing_is_answered_with_the_same_version(site: Site) -> None:
     plan = await site.plan()
     same = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "Release 1.2"}, if_match='"1"')
-    assert (same.status, same.etag) == (200, '"1"')
-    assert len((await site("GET", f"/api/v1/plans/{plan}/versions")).body["versions"]) == 1
+    assert (same.status, same.etag, same.body["changed"]) == (200, '"1"', False)
+    other = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "Release 1.3"}, if_match='"1"')
+    assert (other.etag, other.body["changed"]) == ('"2"', True)
+    assert len((await site("GET", f"/api/v1/plans/{plan}/versions")).body["versions"]) == 2
 
 
 async def test_an_edit_based_on_a_version_that_is_yet_to_come_is_refused(site: Site) -> None:

@@ -280,7 +280,7 @@ async def test_an_item_order_reaches_the_executor_as_it_was_sent(site: Site) -> 
     plan = "a" * 24
     async with stub(site.apps, "executor", accept) as came:
         answer = await site("POST", f"/api/v1/plans/{plan}/items/announce/complete", {"remark": "told"}, if_match='"6"')
-    assert answer.body == {"id": plan, "version": 7, "position": 70, "next": []}
+    assert answer.body == {"id": plan, "version": 7, "position": 70, "changed": True, "next": []}
     assert came[0].command == CompleteItem(plan=plan, item="announce", remark="told")
     assert (came[0].if_match, came[0].actor.id, came[0].actor.channel) == (6, "user:olivia", "http")
 

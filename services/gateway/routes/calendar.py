@@ -15,7 +15,7 @@ from infra.errors import Unavailable
 from services.gateway.bodies import Body, Query, read_bytes
 from services.gateway.calendar import Calendar, warnings
 from services.gateway.names import plan_of
-from services.gateway.orders import Orders, answered, json_answer, order_of
+from services.gateway.orders import Orders, answered, facts_of, json_answer, order_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.reading import existing_plan
 
@@ -109,7 +109,7 @@ class Calendars:
         self._nothing.read(body)
         done = await self._orders.send(call, order, c.SealPlan(plan=plan))
         told = await self._warnings(plan)
-        return answered(done, hc.Sealed(id=plan, version=done.version, position=done.position, warnings=told))
+        return answered(done, hc.Sealed(**facts_of(done, plan), warnings=told))
 
     async def _warnings(self, plan_id: str) -> tuple[str, ...]:
         """The plan is sealed whatever comes of this, so nothing that fails here may look as if it were not."""

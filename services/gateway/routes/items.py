@@ -11,7 +11,7 @@ from contracts.commands import Accepted
 from contracts.http_items import ItemDone
 from contracts.plan_events import NextMove
 from services.gateway.names import gate_of, item_of, plan_of
-from services.gateway.orders import Orders, answered
+from services.gateway.orders import Orders, answered, facts_of
 from services.gateway.route import Route
 from services.gateway.routes.order import Make, order_route
 
@@ -86,7 +86,7 @@ def item_orders(orders: Orders) -> list[Route]:
 def item_done(accepted: Accepted, plan: str) -> web.Response:
     """The answer to an order about an item, with what may be done about others that have failed."""
     moves = msgspec.convert(accepted.body.get("next", ()), tuple[NextMove, ...])
-    return answered(accepted, ItemDone(id=plan, version=accepted.version, position=accepted.position, next=moves))
+    return answered(accepted, ItemDone(**facts_of(accepted, plan), next=moves))
 
 
 def gate_orders(orders: Orders) -> list[Route]:

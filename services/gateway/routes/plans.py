@@ -15,7 +15,7 @@ from infra.ids import derived_id
 from infra.limits import PLAN_BODY_BYTES
 from services.gateway.bodies import Body, Query, read_bytes
 from services.gateway.names import plan_of
-from services.gateway.orders import Orders, answered, done, order_of
+from services.gateway.orders import Orders, answered, done, facts_of, order_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.order import Make, order_route
 
@@ -101,7 +101,7 @@ class Making:
         command = c.CopyPlan(plan=plan, origin=origin, name=self._copy.read(body).name)
         accepted = await self._orders.send(call, order, command)
         left = tuple(accepted.body.get("left_behind", ()))
-        body_ = he.Copied(id=plan, version=accepted.version, position=accepted.position, left_behind=left)
+        body_ = he.Copied(**facts_of(accepted, plan), left_behind=left)
         return answered(accepted, body_, created_at=_address(plan))
 
 

@@ -117,6 +117,13 @@ async def test_a_move_insists_on_the_version_that_it_read(shell: Shell, fake: Fa
     assert (out, err) == ("", "Sealed (version 8, position 9).\n")
 
 
+async def test_an_edit_that_changes_nothing_is_not_called_a_change(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {}, ETag='"7"')
+    fake.answer(200, {"id": PLAN, "version": 7, "position": 9, "changed": False})
+    code, out, err = await shell.run("plan", "edit", PLAN, "--name", "The same")
+    assert (code, out, err) == (0, "", "Nothing to change, it is so already (version 7, position 9).\n")
+
+
 async def test_if_match_of_the_command_line_is_sent_without_reading_first(shell: Shell, fake: FakeGateway) -> None:
     fake.refuse(412, "version_conflict", "It is now at version 8.")
     code, _, err = await shell.run("plan", "submit", PLAN, "--if-match", "7")
