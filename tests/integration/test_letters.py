@@ -132,6 +132,18 @@ async def _ended(site: Site, path: str) -> list[tuple[str, str, str, int]]:
     return found if all(one[2] in {"sent", "given_up"} for one in found) else []
 
 
+async def test_who_is_asked_under_an_identity_without_an_address_is_written_to_under_another(
+    site: Site, mailbox: Mailbox
+) -> None:
+    for name, body in (("cleo", {"name": "Cleo"}), ("cleo-at-work", {"name": "C.", "email": "cleo@example.org"})):
+        assert (await site("PUT", f"/api/v1/users/{name}", body, as_="ada")).status == 200
+    link = {"identities": ["user:cleo", "user:cleo-at-work"]}
+    assert (await site("POST", "/api/v1/people/link", link, as_="ada")).status == 200
+    path = await submitted(site, "user:cleo")
+    assert await eventually(lambda: _ended(site, path)) == [("user:cleo", "asked", "sent", 1)]
+    assert about(mailbox, "cleo@example.org", path)[0]["To"] == "Cleo <cleo@example.org>"
+
+
 async def test_a_letter_that_was_given_up_is_sent_when_somebody_asks_for_it(site: Site, mailbox: Mailbox) -> None:
     mailbox.answers = ["550 5.7.1 not now"]
     path = await submitted(site, "user:ben")

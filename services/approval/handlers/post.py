@@ -203,7 +203,10 @@ class Post:
 
     async def _addressed(self, letters: Letters, letter: Letter, known: Known) -> Addressed | None:
         user = await self._directory.user(letter.person.removeprefix("user:"))
-        if user is None or not user.active or not user.email:
+        if user is None or not user.active:
+            return None
+        address = user.email or await self._other_address(letter.person, known)
+        if not address:
             return None
         facts = await self._log.read_stream(f"plan-{letters.plan}")
         seen = review(
@@ -213,11 +216,19 @@ class Post:
         link = f"{self._public_url}/api/v1/plans/{letters.plan}/review"
         return Addressed(
             message_id=message_id(letters.plan, letters.round, letter.person, letter.kind, self._mailer.domain),
-            address=user.email,
+            address=address,
             name=user.name,
             written_at=letter.written_at,
             rendered=render(letter.kind, seen, link),
         )
+
+    async def _other_address(self, person: str, known: Known) -> str:
+        """The address that this person has under another identity, in the order of their names; "" for none."""
+        for identity in known.people.identities(person):
+            user = await self._directory.user(identity.removeprefix("user:"))
+            if user is not None and user.active and user.email:
+                return user.email
+        return ""
 
     async def _known(self, plan: Plan) -> Known:
         named = [rule.approvers for level in plan.content.approval.levels for rule in level.rules]
