@@ -15,7 +15,7 @@ from contracts.values import SECTIONS, Content, Item, Requirement, SubStep, Touc
 from contracts.words import Piece, Pieces
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True):
     """One field or list entry that differs. `path` is a JSON Pointer: into the new content, for `removed` into the old one.
 
     For `moved`, `before` and `after` are places in the list, counted from 0. `words` is there for texts of several words.
@@ -52,7 +52,7 @@ class ItemMove(msgspec.Struct, frozen=True):
     after: int
 
 
-class ItemsDifference(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemsDifference(msgspec.Struct, frozen=True):
     """What differs between two lists of items."""
 
     added: tuple[ItemPlace, ...] = ()
@@ -61,7 +61,7 @@ class ItemsDifference(msgspec.Struct, frozen=True, omit_defaults=True):
     moved: tuple[ItemMove, ...] = ()
 
 
-class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
+class Difference(msgspec.Struct, frozen=True):
     """`sections` are the names of those that differ, in the order of a plan; `changes` tells all of them but `items`."""
 
     sections: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
 """The bodies of the HTTP interface: what the gateway reads and what it answers. Other teams' clients are written to these.
 
 A body that is read refuses unknown fields, so that a misspelt one is seen; the callback alone lets them pass, since
-systems written for the seed may send more. A body that is answered has every field, always, but for the sections inside
-`content`, which leave out what has its default. Times are RFC 3339 in UTC, `null` for "not yet". `version` is the
-stream's (the ETag), `position` the log's.
+systems written for the seed may send more. A body that is answered has every field, always. What the log keeps too (the
+sections inside `content`, definitions, freezes, filters, sources, next moves) leaves out in it what has its default, and a
+problem has `faults` only where there are some. Times are RFC 3339 in UTC, `null` for "not yet". `version` is the stream's
+(the ETag), `position` the log's.
 """
 
 from datetime import datetime

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True):
     """`at` is RFC 3339; `cause` the log position that made a service act; `before` and `after` only what changed."""
 
     position: int

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 
-class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True):
     """One thing wrong in a request: where (`/items/3/needs/0`, RFC 6901), what, and what to do about it."""
 
     path: str

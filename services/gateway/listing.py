@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from contracts.http import PlanPage, PlanQuery, PlanRow, RecordQuery
+from contracts.http import PlanPage, PlanQuery, PlanRow, RecordPage, RecordQuery
 from contracts.moments import micros, moment
+from contracts.record import Entry
 from contracts.refusals import Fault, Refused
 from infra.errors import Unavailable
 from infra.postgres import Pool, Row, load_sql
@@ -39,14 +40,6 @@ _PATIENCE_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.002, 0.05
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Encoded entries, the cursor of the next page, and up to where the page contains the log."""
-
-    entries: list[msgspec.Raw]
-    next: str | None
-    position: int
-
-
 class Listing:
     """Reads pages. Raises Unavailable when a list does not reach the position that was asked for in time."""
 
@@ -54,6 +47,7 @@ class Listing:
         self._pool = pool
         self._plans = {order: load_sql(_PACKAGE, f"plans_{order}") for order in _ORDERS}
         self._record = {order: load_sql(_PACKAGE, f"record_{order}") for order in ("newest", "oldest")}
+        self._entry = msgspec.json.Decoder(Entry).decode
         self._checkpoint = load_sql(_PACKAGE, "checkpoint")
 
     async def plans(self, query: PlanQuery) -> PlanPage:
@@ -86,7 +80,7 @@ class Listing:
             following = cursor_of(query.order, [_cell(last, column) for column in _ORDERS[query.order]])
         return PlanPage(plans=tuple(_plan_row(row) for row in shown), next=following, position=position)
 
-    async def record(self, plan: str, query: RecordQuery) -> Page:
+    async def record(self, plan: str, query: RecordQuery) -> RecordPage:
         """One page of a plan's operation record."""
         end = page_end(query.order, query.cursor, [int, int])
         position = await self.reached(RECORD, query.min_position)
@@ -95,7 +89,7 @@ class Listing:
         following = None
         if len(rows) > query.limit:
             following = cursor_of(query.order, [shown[-1]["position"], shown[-1]["ordinal"]])
-        return Page([msgspec.Raw(row["entry"]) for row in shown], following, position)
+        return RecordPage(entries=tuple(self._entry(row["entry"]) for row in shown), next=following, position=position)
 
     async def reached(self, projection: str, wanted: int) -> int:
         """Up to where the projection contains the log, once that is at least `wanted`."""

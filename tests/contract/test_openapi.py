@@ -5,14 +5,19 @@ from typing import Any, cast
 
 import jsonschema_rs
 import msgspec
+import msgspec.inspect
 import pytest
 
+from contracts.http import Problem
+from contracts.plan_events import Event
 from contracts.refusals import STATUS
+from contracts.values import Value
 from services.gateway.door import Door
 from services.gateway.metrics import Metrics
 from services.gateway.openapi import document
 from services.gateway.problems import FAILURES
 from services.gateway.route import Route
+from tests.contract.test_explaining import parts
 
 TEXT = {"type": "string", "minLength": 1}
 SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
@@ -148,6 +153,15 @@ def test_what_is_served_is_described_and_what_is_described_is_served(
     app = Door(routes, cast(Any, None), Metrics()).application()
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
     assert served == set(operations(described))
+
+
+def test_what_is_answered_has_every_field_but_for_what_the_log_keeps_too(routes: list[Route]) -> None:
+    answered = [msgspec.inspect.type_info(route.answer) for route in routes if route.answer is not None]
+    done: set[type] = set()
+    for part in [part for answer in [*answered, msgspec.inspect.type_info(Problem)] for part in parts(answer, done)]:
+        if isinstance(part, msgspec.inspect.StructType) and not issubclass(part.cls, Event | Value):
+            has_defaults = not all(field.required for field in part.fields)
+            assert not (has_defaults and part.cls.__struct_config__.omit_defaults), part.cls
 
 
 def test_every_operation_has_its_own_name(routes: list[Route]) -> None:

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from contracts.plan_events import Event, ItemFinished, ItemStarted
+from contracts.record import Entry
 from contracts.registry import encode
 from contracts.run import RunCreated, StepFinished, StepStarted
 from contracts.workflow import ScriptStep, Stage, WorkflowDefinition, WorkflowRevised, workflow_stream
@@ -188,6 +189,7 @@ async def test_the_record_of_a_plan_is_paged_in_both_orders(site: Site) -> None:
             ["create", "edit", "edit", "edit"] if order == "oldest" else ["edit", "edit", "edit", "create"]
         )
         assert entries[0]["actor"] == "user:olivia"
+        assert {frozenset(entry) for entry in entries} == {frozenset(Entry.__struct_fields__)}
     unknown = await site("GET", f"/api/v1/plans/{'a' * 24}/record")
     assert (unknown.status, unknown.body["code"]) == (404, "plan_not_found")
 
