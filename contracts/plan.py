@@ -85,7 +85,7 @@ class ItemState(msgspec.Struct, frozen=True, gc=False):
         return last if last is not None and not last.outcome else None
 
 
-TODO = ItemState()
+NOT_BEGUN = ItemState()
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -319,7 +319,7 @@ class Plan(msgspec.Struct, kw_only=True):
 
     def state_of(self, item_id: str) -> ItemState:
         """Where the item stands; a new one is `todo`."""
-        return self.items.get(item_id, TODO)
+        return self.items.get(item_id, NOT_BEGUN)
 
     def overrides_freeze(self, frozen: Frozen) -> bool:
         """Somebody who may has said that this occurrence does not hold the plan. A part of one is covered by it."""

@@ -6,7 +6,7 @@ event took a third of the time of a long fold.
 
 from collections.abc import Mapping
 
-from contracts.plan import TODO, ItemState, Plan
+from contracts.plan import NOT_BEGUN, ItemState, Plan
 
 
 class ItemWork:
@@ -49,7 +49,7 @@ class ItemsAtWork(dict[str, ItemWork]):
         self._states = states
 
     def __missing__(self, item: str) -> ItemWork:
-        taken = self[item] = ItemWork(self._states.get(item, TODO))
+        taken = self[item] = ItemWork(self._states.get(item, NOT_BEGUN))
         return taken
 
 
