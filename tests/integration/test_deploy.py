@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import yaml
 
-from infra.config import describe
+from infra.config import describe, load
 from infra.deploy.provision import main, make_administrator, make_secrets, migrate_database
 from infra.embedded.secrets import SERVICES
 from infra.identity import Identities
+from services.approval.config import Settings as ApprovalSettings
 from services.executor.config import Settings as ExecutorSettings
 from services.gateway.config import GatewaySettings
 from services.hook_dispatcher.config import Settings as HookSettings
@@ -48,10 +49,23 @@ def test_compose_has_one_block_per_service_and_refers_only_to_files_that_are_mad
 
 
 def test_compose_sets_only_settings_that_exist() -> None:
-    known = {row.name for kind in (ExecutorSettings, GatewaySettings, HookSettings) for row in describe(kind)}
+    known = {
+        row.name
+        for kind in (ApprovalSettings, ExecutorSettings, GatewaySettings, HookSettings)
+        for row in describe(kind)
+    }
     for block in BLOCKS:
         for name in COMPOSE["services"][block]["environment"]:
             assert name.removesuffix("_FILE") in known or name in known
+
+
+def test_compose_hands_approval_whatever_is_said_about_mail_and_nothing_where_nothing_is_said() -> None:
+    environment = COMPOSE["services"]["approval"]["environment"]
+    handed = {name for name, value in environment.items() if value == f"${{{name}:-}}"}
+    mail = {row.name for row in describe(ApprovalSettings) if row.name.startswith(("GONOGO_SMTP_", "GONOGO_PUBLIC_"))}
+    assert handed == mail - {"GONOGO_SMTP_CA_FILE"}
+    needed = {"GONOGO_DATABASE_URL": "postgresql://db/gonogo"}
+    assert load(ApprovalSettings, needed | dict.fromkeys(handed, "")) == load(ApprovalSettings, needed)
 
 
 async def test_an_empty_database_is_provisioned_and_every_service_logs_in(postgres: Postgres, tmp_path: Path) -> None:
