@@ -9,6 +9,7 @@ import pytest
 from infra.config import Row, Settings, describe
 from services.approval.config import Settings as Approval
 from services.audit.config import Settings as Audit
+from services.cli.app import ALONE, NOUNS, SYSTEM
 from services.cli.settings import ClientSettings as Cli
 from services.executor.config import Settings as Executor
 from services.gateway.config import GatewaySettings as Gateway
@@ -64,6 +65,20 @@ def test_every_dependency_says_what_it_is_for() -> None:
 def test_the_rooms_of_the_readme_exist(folder: str) -> None:
     assert f"`{folder}/`" in README
     assert (ROOT / folder).is_dir()
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"`((?:contracts|infra|services|tests)/[\w./-]*)`", README))
+    assert len(named) > 8
+    assert {one for one in named if not (ROOT / one).exists()} == set()
+
+
+def test_every_command_that_the_readme_shows_exists() -> None:
+    shown = {tuple(words.split()) for words in re.findall(r"^gonogo ([a-z-]+(?: [a-z-]+)?)", README, re.MULTILINE)}
+    alone = {name for name, _, _ in (*ALONE, *SYSTEM)}
+    verbs = {noun: {name for name, _, _ in verbs} for noun, (_, verbs) in NOUNS.items()}
+    assert len(shown) > 20
+    assert {words for words in shown if words[0] not in alone and words[-1] not in verbs.get(words[0], set())} == set()
 
 
 @pytest.mark.parametrize("command", ["just up", "just test"])

@@ -150,7 +150,8 @@ async def test_a_saved_list_is_the_askers_own_and_the_address_overrides_it(site:
     assert await names("saved=mine", "ana") == ["list_not_found"]
     shown = await site("GET", "/api/v1/lists")
     assert shown.body["lists"] == [{"name": "mine", "filters": {"project": ["saved"], "order": "name"}}]
-    assert (await site("PUT", "/api/v1/lists/bad", {"status": ["no"], "ordr": "name"})).paths == ["/status/0", "/ordr"]
+    bad = await site("PUT", "/api/v1/lists/bad", {"status": ["no"], "ordr": "name"})
+    assert sorted(bad.paths) == ["/ordr", "/status/0"]
     assert (await site("DELETE", "/api/v1/lists/mine", as_="ana")).body["code"] == "list_not_found"
     assert (await site("DELETE", "/api/v1/lists/mine")).status == 200
     assert (await site("GET", "/api/v1/lists")).body["lists"] == []
