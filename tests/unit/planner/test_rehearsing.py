@@ -206,3 +206,13 @@ def test_a_run_that_still_stops_is_no_part_of_the_rehearsal_once_its_item_is_rem
     plan = then(plan, [PlanReopened(), ItemsRemoved(items=("build",)), seals[1], *started])
     assert plan.state_of("build").running is not None
     assert types(rehearsed(plan))[-1] == "plan.succeeded"
+
+
+def test_a_run_that_still_stops_of_a_workflow_that_is_gone_is_told_by_the_seal() -> None:
+    item = workflow_item("build", "build")
+    seal = seal_of(content(items=(item,)), around(item).sealing.workflows)
+    started = (StartRequested(by="owner"), ExecutionStarted(seal=seal.seal))
+    plan = plan_after(created(items=(item,)), seal, *started, ItemStarted(item="build", attempt=1, run="ab"))
+    plan = then(plan, [PlanReopened()])
+    told = rehearse(plan, PLAN, around(text_item("build")), NOON + 60 * MINUTE, lambda plan, at: None)
+    assert (told.outcome, told.code) == ("refused", "not_sealable")

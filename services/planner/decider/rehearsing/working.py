@@ -104,9 +104,12 @@ class Work:
         return True
 
     def _take_in_running(self) -> None:
-        """What runs and was not begun here: the system began it, or it ran before the rehearsal."""
+        """What runs and was not begun here: the system began it, or it ran before the rehearsal.
+
+        A run that still stops, of an item that was removed or is another one by now, has no end that could be foretold.
+        """
         for item_id, state in self._stage.plan.items.items():
-            if state.running is not None and item_id in self._items and item_id not in self.started:
+            if state.running is not None and item_id in self._world.workflows and item_id not in self.started:
                 self._take_in(self._items[item_id], state.running.started_at)
 
     def _take_in(self, item: Item, at: int) -> None:
