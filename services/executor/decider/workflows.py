@@ -27,7 +27,7 @@ from services.executor.decider.shown import shown_faults
 from services.executor.views import Workflow
 
 DEFINITION_BYTES = 32 * 1024
-_REFERENCE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_REFERENCE = re.compile(r"\{\{([^{}]*)\}\}")
 _RESERVED = ("GONOGO_", "INPUT_")
 
 
@@ -106,7 +106,7 @@ def _headers(step: HttpStep) -> Iterator[tuple[str, str]]:
 
 
 def _reference_faults(path: str, text: str, inputs: frozenset[str]) -> Iterator[Fault]:
-    for reference in _REFERENCE.findall(text):
+    for reference in map(str.strip, _REFERENCE.findall(text)):
         scope, _, name = reference.partition(".")
         if scope != "inputs" or name not in inputs:
             yield Fault(path, f"{{{{{reference}}}}} names no input of this workflow", "unknown_input")

@@ -1,5 +1,6 @@
 """What a workflow's definition must be, and who may change it."""
 
+import time
 from typing import Any
 
 import pytest
@@ -77,6 +78,14 @@ def test_references_name_inputs_that_exist() -> None:
         body="{{inputs.gone}}",
     )
     assert set(faults(step)) == {"/stages/0/steps/0/url", "/stages/0/steps/0/headers/X-Bad", "/stages/0/steps/0/body"}
+
+
+def test_a_reference_that_is_never_closed_is_looked_for_once() -> None:
+    begun = time.process_time()
+    body = "{{" + " " * 18_000 + "{{ nobody }}"
+    step = HttpStep(name="one", url="http://x.test", method="POST", body=body)
+    assert faults(step) == {"/stages/0/steps/0/body": "unknown_input"}
+    assert time.process_time() - begun < 30, "it is a matter of a moment, not of the cube of the length"
 
 
 def test_effect_classes_are_ones_that_the_step_can_keep() -> None:
