@@ -1,10 +1,12 @@
 """The values of a template's parameters: are they what the parameters ask for? All faults at once.
 
 Patterns are regular expressions of a kind that cannot run away: nothing repeated inside a repetition, no look-around, no
-back references, at most three open repetitions, and only over short values.
+back references, few open repetitions, options and alternatives, since each may double the ways to try, and only over short
+values.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping
 
@@ -17,6 +19,10 @@ from contracts.values import Moment
 Given = str | int | bool
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _OPEN_REPETITIONS = 3
+_MOST_WAYS = 2**24
+_DOUBLINGS_OF_A_REPETITION = 7
+"""On average, of three that share the longest value that is matched."""
+_OPEN = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 _LONGEST_MATCHED = 200
 _LONGEST = 20_000
 
@@ -115,9 +121,26 @@ def unsafe(pattern: str) -> str | None:
         return "looks around or sets flags, which is not taken"
     if re.search(r"\)[*+?{]", bare):
         return "repeats a group, which is not taken"
-    if len(re.findall(r"[*+]|\{[0-9]*,[0-9]*\}", bare)) > _OPEN_REPETITIONS:
+    if len(_OPEN.findall(bare)) > _OPEN_REPETITIONS:
         return f"has more than {_OPEN_REPETITIONS} open repetitions"
+    if _ways(bare) > _MOST_WAYS:
+        return "can be tried in too many ways; use fewer repetitions, options and alternatives"
     return None
+
+
+def _ways(bare: str) -> int:
+    """How many ways to match there may be at most. `bare` has no classes, no escapes, and no group that is repeated."""
+    doublings = _DOUBLINGS_OF_A_REPETITION * len(_OPEN.findall(bare)) + bare.replace("(?:", "(").count("?")
+    alternatives, closed = [1], [1]
+    for character in bare:
+        match character:
+            case "(":
+                alternatives.append(1)
+            case "|":
+                alternatives[-1] += 1
+            case ")":
+                closed.append(alternatives.pop())
+    return math.prod((*alternatives, *closed)) << doublings
 
 
 def _no_parameter(name: str, names: list[str]) -> str:

@@ -150,12 +150,38 @@ def test_a_plan_that_only_uses_defaults_is_the_plan_itself() -> None:
     assert isinstance(fill(made, {}), Content)
 
 
-@pytest.mark.parametrize("pattern", [r"(a+)+", r"(?:a|a)*", r"(a)\1", r"(?=a)", r"(?i)a", r"a*a*a*a*", r"(a){2,}", "["])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(a+)+",
+        r"(?:a|a)*",
+        r"(a)\1",
+        r"(?=a)",
+        r"(?i)a",
+        r"a*a*a*a*",
+        r"(a){2,}",
+        "[",
+        "a?" * 25,
+        "(a|a)" * 25,
+        "v?a?b?c?[0-9]+[0-9]+[0-9]+",
+    ],
+)
 def test_a_pattern_that_could_run_away_is_not_taken(pattern: str) -> None:
     assert unsafe(pattern) is not None
 
 
-@pytest.mark.parametrize("pattern", [r"v?[0-9]+\.[0-9]+", r"(eu|us)-[a-z]{2,8}", r"[^\]()*+]{3}", r"\(\d{4}\)", r"\\1"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"v?[0-9]+\.[0-9]+",
+        r"(eu|us)-[a-z]{2,8}",
+        r"[^\]()*+]{3}",
+        r"\(\d{4}\)",
+        r"\\1",
+        r"v?\d+\.\d+\.\d+(?:-rc|-beta|)",
+        "|".join(["word"] * 30),
+    ],
+)
 def test_an_ordinary_pattern_is_taken(pattern: str) -> None:
     assert unsafe(pattern) is None
 
@@ -169,3 +195,24 @@ def test_the_worst_pattern_that_is_taken_ends_soon_on_the_longest_value() -> Non
     with pytest.raises(Refused):
         fill(Template(parameters=parameters, plan={"name": "{{a}}"}), {"a": "a" * 201})
     assert time.process_time() - begun < 10, "it is a matter of parts of a second, not of the age of the universe"
+
+
+@pytest.mark.parametrize("pattern", ["a?" * 25, "(a|a)" * 25, "v?a?b?c?[0-9]+[0-9]+[0-9]+", "(a|b|c)" * 16])
+def test_a_pattern_of_too_many_choices_is_not_taken(pattern: str) -> None:
+    assert unsafe(pattern) is not None
+
+
+@pytest.mark.parametrize("pattern", [r"v?\d+\.\d+\.\d+(?:-rc|-beta|)", "|".join(["word"] * 30), "(eu|us)(-[0-9])"])
+def test_a_pattern_of_a_few_choices_is_taken(pattern: str) -> None:
+    assert unsafe(pattern) is None
+
+
+@pytest.mark.parametrize("pattern", ["a?" * 11 + "(a|a)" * 11 + "b", "a*a*a*a?a?a?b", "a{1,200}a*(a|a)(a|a)b"])
+def test_the_worst_choices_that_are_taken_end_soon(pattern: str) -> None:
+    assert unsafe(pattern) is None
+    begun = time.process_time()
+    with pytest.raises(Refused):
+        fill(Template(parameters=(Parameter(name="a", pattern=pattern),), plan={"name": "{{a}}"}), {"a": "a" * 200})
+    with pytest.raises(Refused):
+        fill(Template(parameters=(Parameter(name="a", pattern=pattern),), plan={"name": "{{a}}"}), {"a": "a" * 24})
+    assert time.process_time() - begun < 30, "it is a matter of a second"
