@@ -4,7 +4,7 @@ import asyncio
 
 from contracts.envelope import Position
 from infra.errors import Unavailable
-from infra.relay.bell import Bell
+from infra.relay.bell import Bell, Growth
 from tests.support.wait import eventually
 
 
@@ -60,3 +60,25 @@ async def test_a_closed_bell_rings_no_more() -> None:
     await bell.ring(2)
     await bell.close()
     assert heard == [1]
+
+
+def test_growth_is_measured_over_a_while_and_forgotten_after_a_pause() -> None:
+    growth = Growth()
+    assert growth.events_a_second(10.0, 500) == 0, "where the log stood before is no growth"
+    assert growth.events_a_second(10.1, 900) == 0, "a burst alone is not a rate"
+    assert growth.events_a_second(10.5, 1_000) == 1_000
+    assert growth.events_a_second(10.6, 1_001) == 1_000
+    assert growth.events_a_second(60.5, 1_050) == 1
+
+
+async def test_a_log_that_grows_fast_is_rung_for_less_often() -> None:
+    rung: list[Position] = []
+
+    async def send(position: Position) -> None:
+        rung.append(position)
+
+    bell = Bell(send, spacing_seconds=0, busy_seconds=60, busy_events_a_second=-1)
+    for position in range(1, 5):
+        await bell.ring(position)
+    await bell.close()
+    assert rung == [1]
