@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from infra.bus import Bus
+from infra.checkpoint import Projection
 from infra.clock import Clock, SystemClock
 from infra.config import Settings
 from infra.eventlog import EventLog
-from infra.projection import Projection, Projector
+from infra.projection import Projector
 from infra.recent import RecentLog
 from infra.tail import Tail, Wake
 

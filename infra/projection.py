@@ -6,20 +6,18 @@ the first one has plainly stopped. A fact that cannot be folded stops the projec
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from contracts.envelope import Fact, Position
+from infra.checkpoint import Projection, Superseded, advance
 from infra.postgres import load_sql
 from infra.tail import Readable, Tail, Wake, database_away
 
 if TYPE_CHECKING:
     import asyncpg
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection = PoolConnectionProxy[asyncpg.Record]
 
 log = structlog.get_logger()
 
@@ -34,39 +32,12 @@ class Projectable(Readable, Protocol):
     def pool(self) -> "asyncpg.Pool[asyncpg.Record]": ...
 
 
-class Projection(Protocol):
-    """What to fold into which tables. `tables` are all that it writes, with their schema, in no order.
-
-    `types` are the only event types that change anything in them, `None` where all may.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def tables(self) -> Sequence[str]: ...
-
-    @property
-    def types(self) -> frozenset[str] | None: ...
-
-    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
-        """Write what these facts change, inside the caller's transaction: fold in memory, then one upsert per table.
-
-        The rows may depend on the facts alone: no clock, no chance, and not on how the facts were cut into lists.
-        """
-        ...
-
-
 class _Waiting:
     """Facts that were read and not folded, and when the first of them was read."""
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.since = 0.0
-
-
-class Superseded(Exception):
-    """Another projector of the same name moved the checkpoint."""
 
 
 class Projector:
@@ -102,7 +73,6 @@ class Projector:
         self._projection = projection
         self._open_sql = load_sql("infra", "checkpoint_open")
         self._read_sql = load_sql("infra", "checkpoint_read")
-        self._move_sql = load_sql("infra", "checkpoint_move")
         self._limit = limit
         self._tail = Tail(source, wake, poll_seconds, limit=limit, gather_seconds=gather_seconds, tell_quiet=True)
         self._standby_seconds = standby_seconds
@@ -201,14 +171,10 @@ class Projector:
             self.position = self._written = 0
 
     async def _fold(self, facts: list[Fact]) -> None:
-        """One transaction: move the checkpoint, then write the rows."""
+        """Move the checkpoint and write the rows."""
         last = facts[-1].position if facts else self.position
-        async with self._source.pool.acquire() as conn, conn.transaction():
-            moved = await conn.execute(self._move_sql, self._projection.name, self._written, last)
-            if moved != "UPDATE 1":
-                raise Superseded
-            if facts:
-                await self._projection.apply(conn, facts)
+        async with self._source.pool.acquire() as conn:
+            await advance(conn, self._projection, self._written, last, facts)
         self.position = self._written = last
         self._skipping_since = None
         if self._on_folded is not None:

@@ -13,11 +13,12 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from infra import logs
+from infra.checkpoint import Projection
 from infra.config import Settings, load
 from infra.errors import Misconfigured
 from infra.eventlog import EventLog
 from infra.process import Opening, run_service
-from infra.projection import Projection, rebuild
+from infra.projection import rebuild
 
 S = TypeVar("S", bound=Settings)
 Projections = Callable[[EventLog], Sequence[Projection]]

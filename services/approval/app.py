@@ -18,11 +18,11 @@ from contracts.commands import SubmitPlan, VoteOnPlan, WithdrawVote
 from contracts.evolve import fold
 from contracts.letter_state import Letters, fold_letters
 from contracts.people_state import fold_delegate, fold_people
+from infra.checkpoint import Projection
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
-from infra.projection import Projection
 from infra.reactor import Reactor
 from infra.requests import Handler, Requests
 from infra.timers import TimerLoop

@@ -14,7 +14,7 @@ from contracts.registry import DECODERS
 from infra.postgres import load_sql
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 _CLOSING = frozenset(
     {

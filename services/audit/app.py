@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from infra.checkpoint import Projection
 from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
-from infra.projection import Projection
 from services.audit.config import Settings
 from services.audit.projections import Record
 

@@ -14,7 +14,7 @@ from infra.postgres import load_sql
 from services.audit.views import entry
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 _PACKAGE = "services.audit"
 _encode = msgspec.json.Encoder().encode

@@ -13,6 +13,7 @@ from contracts.plan import Plan
 from contracts.run_state import Run, fold_run
 from infra.addresses import networks
 from infra.blobs import Blobs
+from infra.checkpoint import Projection
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.config import Secret
@@ -21,7 +22,6 @@ from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
-from infra.projection import Projection
 from infra.reactor import Reactor
 from infra.requests import Handler, Requests
 from infra.tail import Tail

@@ -15,7 +15,7 @@ from contracts.run import RunCreated, RunFinished, run_id
 from infra.postgres import load_sql
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 _PACKAGE = "services.executor"
 

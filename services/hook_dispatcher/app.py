@@ -15,11 +15,11 @@ from contracts.envelope import Fact
 from contracts.evolve import fold
 from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest, ShowHook
 from infra.addresses import reach_of
+from infra.checkpoint import Projection
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import GATHER_SECONDS, Ground, open_ground
 from infra.keystore import KeyStore, master_key_of
-from infra.projection import Projection
 from infra.requests import Requests
 from infra.timers import TimerLoop
 from services.hook_dispatcher.adapters import Sender

@@ -18,13 +18,13 @@ from contracts.evolve import fold
 from contracts.freeze import fold_freeze
 from contracts.saved_list import fold_lists
 from contracts.template_state import fold_template
+from infra.checkpoint import Projection
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
-from infra.projection import Projection
 from infra.requests import Handler, Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner

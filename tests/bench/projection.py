@@ -23,7 +23,7 @@ from tests.bench.ground import BenchGround, at_rate, fill, ground, relay_process
 from tests.bench.rounds import Report, Run, Sample, interleave, sample_of
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 _CATCH_UP_EVENTS = 100_000
 _ROWS = """

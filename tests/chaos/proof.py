@@ -15,10 +15,10 @@ from contracts.registry import decode
 from contracts.run import StepStarted
 from contracts.subjects import STREAM, event_subject
 from infra.bus.cloudevents import LEAF
+from infra.checkpoint import Projection, advance
 from infra.embedded.users import RELAY
 from infra.eventlog import EventLog
 from infra.eventlog.verify import verify
-from infra.projection import Projection
 from services.approval import app as approval_app
 from services.audit import app as audit_app
 from services.cli.parts import PROJECTIONS
@@ -147,8 +147,10 @@ async def _check_projection(admin: EventLog, projection: Projection, facts: list
             live = await _rows(connection, projection)
             await connection.execute(f"truncate {', '.join(projection.tables)}")
             assert reached <= len(facts)
+            await connection.execute("update view.checkpoint set position = 0 where name = $1", projection.name)
             for start in range(0, reached, 100):
-                await projection.apply(connection, facts[start : min(start + 100, reached)])
+                end = min(start + 100, reached)
+                await advance(connection, projection, start, end, facts[start:end])
             assert await _rows(connection, projection) == live, projection.name
         finally:
             await transaction.rollback()

@@ -17,7 +17,7 @@ from tests.support.servers import Dsns, Postgres
 from tests.support.wait import eventually
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 Start = Callable[..., Projector]
 

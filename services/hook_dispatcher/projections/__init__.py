@@ -20,7 +20,7 @@ from services.hook_dispatcher.views.hooks import DIED, Raised, Subject, deliveri
 from services.hook_dispatcher.views.rows import DeliveryRow, advanced, due_row
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 

@@ -1,7 +1,7 @@
 """Keeps `view.plan` and `view.timer`: both follow from a plan's folded state, so they are written together."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -11,11 +11,6 @@ from contracts.plan import Plan
 from infra.plan_states import PlanStates, ReadStream, by_stream
 from infra.postgres import load_sql
 from services.planner.views import plan_row, timer_rows
-
-if TYPE_CHECKING:
-    from infra.projection import Connection
-
-_PACKAGE = "services.planner"
 
 
 class PlanList:
@@ -27,20 +22,17 @@ class PlanList:
 
     def __init__(self, read_stream: ReadStream) -> None:
         self._states = PlanStates(read_stream)
-        self._put_plans = load_sql(_PACKAGE, "put_plans")
-        self._put_timers = load_sql(_PACKAGE, "put_timers")
+        self._put_plans = load_sql("services.planner", "put_plans")
 
-    async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
-        """Fold the facts plan by plan, then one statement per table."""
+    async def statement(self, facts: list[Fact]) -> tuple[str, Sequence[object]]:
+        """Fold the facts plan by plan, then rows and timers at once: this runs after every change of a plan."""
         plans: list[Plan] = []
         for stream, own in by_stream(facts, "plan").items():
             plan = fold(own, await self._states.before(own[0]))
             self._states.keep(stream, plan)
             if plan is not None:
                 plans.append(plan)
-        if not plans:
-            return
-        await conn.execute(self._put_plans, msgspec.json.encode([plan_row(plan) for plan in plans]).decode())
+        rows = msgspec.json.encode([plan_row(plan) for plan in plans]).decode()
         timers = [msgspec.structs.astuple(row) for plan in plans for row in timer_rows(plan)]
         streams, kinds, due_at, services = map(list, zip(*timers, strict=True)) if timers else ([], [], [], [])
-        await conn.execute(self._put_timers, [f"plan-{plan.id}" for plan in plans], streams, kinds, due_at, services)
+        return self._put_plans, (rows, [f"plan-{plan.id}" for plan in plans], streams, kinds, due_at, services)

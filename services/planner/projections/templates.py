@@ -11,7 +11,7 @@ from contracts.template import TemplateDeleted, TemplateRevised
 from infra.postgres import load_sql
 
 if TYPE_CHECKING:
-    from infra.projection import Connection
+    from infra.checkpoint import Connection
 
 _PACKAGE = "services.planner"
 
