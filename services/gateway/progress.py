@@ -4,7 +4,9 @@ The end is the longest way through what items need of each other (and, in an ord
 started as soon as it may. It is a statement about the plan, not a promise about the people in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import msgspec
@@ -83,16 +85,27 @@ def _ends(plan: Plan, usual: Mapping[Workflow, Usual], at: int) -> dict[str, _En
     window = plan.content.window
     begin = max(_start(plan, at) or at, micros(window.start) if window else at)
     needs = _waits(plan)
+    items = {item.id: item for item in plan.content.items}
     ends: dict[str, _End] = {}
-    left = list(plan.content.items)
-    while left:
-        ready = [item for item in left if all(need in ends for need in needs[item.id])] or left
-        for item in ready:
-            before = max((need for need in needs[item.id] if need in ends), key=lambda one: ends[one].at, default="")
-            known = all(need in ends and ends[need].known for need in needs[item.id])
-            ends[item.id] = _end(plan, item, usual, at, max(begin, ends[before].at if before else 0), before, known)
-        left = [item for item in left if item.id not in ends]
+    for one in _in_turn(needs):
+        before = max((need for need in needs[one] if need in ends), key=lambda need: ends[need].at, default="")
+        known = all(need in ends and ends[need].known for need in needs[one])
+        ends[one] = _end(plan, items[one], usual, at, max(begin, ends[before].at if before else 0), before, known)
     return ends
+
+
+def _in_turn(waits: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Each item behind all that it waits for, in one walk; what stands in a circle or behind one comes last."""
+    left = dict.fromkeys(waits)
+    sorter = TopologicalSorter(waits)
+    with suppress(CycleError):  # what does not hang on the circle is given all the same
+        sorter.prepare()
+    while ready := sorter.get_ready():
+        for one in ready:
+            del left[one]
+            yield one
+        sorter.done(*ready)
+    yield from left
 
 
 def _waits(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -127,9 +140,9 @@ def _length(plan: Plan, item: Item, usual: Mapping[Workflow, Usual]) -> int | No
 
 
 def _path(plan: Plan, ends: Mapping[str, _End], last: str) -> tuple[str, ...]:
-    path: list[str] = []
+    path: dict[str, None] = {}
     while last and last not in path and not settled(plan, last):
-        path.append(last)
+        path[last] = None
         last = ends[last].after
     return tuple(reversed(path))
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from contracts import plan_events as e
 from contracts.moments import moment
 from contracts.plan import Plan
@@ -103,3 +105,21 @@ def test_a_draft_whose_needs_form_a_circle_is_answered_all_the_same() -> None:
     draft = plan_after(created(items=(item("a", "build", "b"), item("b", "build", "a"), item("c", "check", "gone"))))
     assert look(draft).expected_end is None
     assert look(plan_after(created(items=()))).critical_path == ()
+
+
+@pytest.mark.parametrize("run", ["by_hand", "in_order"])
+def test_ten_thousand_items_one_after_the_other_are_walked_once(run: Any) -> None:
+    """Walked once for each of them, this takes minutes, and a gateway answers nobody meanwhile."""
+    names = [f"i{n}" for n in range(10_000)]
+    needs = dict(zip(names[1:], names, strict=False)) if run == "by_hand" else {}
+    items = [item(name, "build", *filter(None, [needs.get(name)])) for name in names]
+    draft = plan_after(created(items=tuple(items if run == "in_order" else reversed(items)), rules=Rules(run=run)))
+    view = look(draft)
+    assert view.critical_path == tuple(names)
+    assert view.earliest_end == moment(NOON + 100_000 * MINUTE)
+
+
+def test_what_stands_behind_a_circle_ends_nobody_knows_when_and_what_does_not_is_told() -> None:
+    running = executing(item("a", "build", "b"), item("b", "build", "a"), item("c", "check", "a"), item("d", "deploy"))
+    ends = {one.item: one.expected_end for one in look(running).items}
+    assert ends == {"a": None, "b": None, "c": None, "d": moment(NOON + 5 * MINUTE)}
