@@ -5,6 +5,7 @@ plans as the log has them and by the person's groups at this moment; so an entry
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -85,15 +86,15 @@ class Inbox:
         reader = await self._readers.on(plan, reader)
         wanted = (one for one in waiting(plan) if not query.kind or one.kind in query.kind)
         found = ((one, asked_through(plan, one, reader)) for one in wanted)
-        return [_entry(plan, one, through) for one, through in found if through]
+        names = {item.id: item.name for item in plan.content.items}
+        return [_entry(plan, one, through, names) for one, through in found if through]
 
 
 def _office(actor: Actor) -> tuple[str, ...]:
     return (ADMINISTRATORS,) if actor.administrator else ()
 
 
-def _entry(plan: Plan, one: Waiting, through: tuple[str, ...]) -> hi.InboxEntry:
-    item = plan.item(one.item) if one.item else None
+def _entry(plan: Plan, one: Waiting, through: tuple[str, ...], names: Mapping[str, str]) -> hi.InboxEntry:
     return hi.InboxEntry(
         kind=one.kind,
         plan=plan.id,
@@ -102,7 +103,7 @@ def _entry(plan: Plan, one: Waiting, through: tuple[str, ...]) -> hi.InboxEntry:
         name=plan.content.name,
         status=plan.status,
         item=one.item,
-        item_name=item.name if item else "",
+        item_name=names.get(one.item, ""),
         gate=one.gate,
         why=_WHY[one.kind],
         through=through,
