@@ -99,22 +99,28 @@ def _reviews(plan: Plan) -> Iterator[Waiting]:
 
 
 def _items(plan: Plan, closes: int) -> Iterator[Waiting]:
-    settled = {item.id for item in plan.content.items if _settled(plan, item)}
+    done = settled_items(plan)
     for item in plan.content.items:
         state = plan.state_of(item.id)
         by = item.owner or owners(plan)
         if state.status == "failed" and not plan.settled:
             yield Waiting("failed_item", tuple(dict.fromkeys((*item.owner, *owners(plan)))), state.at, closes, item.id)
-        elif state.status == "todo" and settled.issuperset(item.needs) and _for_people(plan, item):
+        elif state.status == "todo" and done.issuperset(item.needs) and _for_people(plan, item):
             needed = (plan.state_of(need).at for need in item.needs)
             yield Waiting("item", by, max((plan.times.executing, *needed)), closes, item.id)
-        if plan.content.rules.run == "in_order" and item.id not in settled:
+        if plan.content.rules.run == "in_order" and item.id not in done:
             return  # what stands behind it waits for its turn
 
 
-def _settled(plan: Plan, item: Item) -> bool:
+def settled(plan: Plan, item: Item) -> bool:
+    """Whether nothing is left to do for the item. One that may fail counts as settled when it failed."""
     status = plan.state_of(item.id).status
     return status in _SETTLED or (status == "failed" and item.may_fail)
+
+
+def settled_items(plan: Plan) -> frozenset[str]:
+    """The ids of all items for which nothing is left to do."""
+    return frozenset(item.id for item in plan.content.items if settled(plan, item))
 
 
 def _for_people(plan: Plan, item: Item) -> bool:

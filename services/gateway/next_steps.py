@@ -12,32 +12,18 @@ from contracts.moments import moment
 from contracts.plan import FINAL, GATE_FAILED_STATUS, GATE_STATUS, Drift, Hold, Plan
 from contracts.slots import counted, standing
 from contracts.values import GateName, Item, TextSpec
+from contracts.waiting import settled_items
 
 _OF_FAILED = {
     "retry": "Run it again, from the step that failed.",
     "waive": "Accept it as it is, with a reason.",
     "skip": "Leave it out, with a reason.",
 }
-_SETTLED = frozenset({"done", "skipped", "waived"})
 
 
 def next_steps(plan: Plan) -> tuple[NextStep, ...]:
     """All that may come next, the most likely first."""
     return (*_forward(plan), *_way_out(plan))
-
-
-def unmet_needs(plan: Plan, item: Item) -> tuple[str, ...]:
-    """The items that this one needs and that are not settled. One that may fail counts as settled when it failed."""
-    return tuple(need for need in item.needs if not settled(plan, need))
-
-
-def settled(plan: Plan, item_id: str) -> bool:
-    """Whether nothing is left to do for the item."""
-    status = plan.state_of(item_id).status
-    if status != "failed":  # looking for the item takes time, and a plan may have ten thousand
-        return status in _SETTLED
-    item = plan.item(item_id)
-    return item is not None and item.may_fail
 
 
 def _forward(plan: Plan) -> Iterator[NextStep]:
@@ -136,16 +122,17 @@ def _items(plan: Plan, by: tuple[str, ...]) -> Iterator[NextStep]:
         return
     if plan.held is not None:
         yield from _held(plan.held, "The system goes on")
+    done = settled_items(plan)
     for item in plan.content.items:
-        yield from _item(plan, item, item_actors(plan, item))
+        yield from _item(plan, item, item_actors(plan, item), ready=done.issuperset(item.needs))
 
 
-def _item(plan: Plan, item: Item, by: tuple[str, ...]) -> Iterator[NextStep]:
+def _item(plan: Plan, item: Item, by: tuple[str, ...], *, ready: bool) -> Iterator[NextStep]:
     status = plan.state_of(item.id).status
     if status == "failed" and not plan.settled:
         for move in moves_of_failed(plan, item):
             yield NextStep(verb=move.verb, by=move.by, detail=_OF_FAILED[move.verb], item=item.id)
-    elif status == "todo" and not unmet_needs(plan, item):
+    elif status == "todo" and ready:
         if isinstance(item.spec, TextSpec):
             yield NextStep(verb="complete", by=by, detail="Do it, then confirm.", item=item.id)
         elif plan.content.rules.run != "by_hand" and (held := held_because(plan, plan.state_of(item.id))):

@@ -4,7 +4,7 @@ The end is the longest way through what items need of each other (and, in an ord
 started as soon as it may. It is a statement about the plan, not a promise about the people in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -15,7 +15,7 @@ from contracts.moments import micros, moment
 from contracts.plan import ENDED, Plan
 from contracts.progress import ItemProgress, ProgressView
 from contracts.values import Item, WorkflowSpec
-from services.gateway.next_steps import settled
+from contracts.waiting import settled
 
 Workflow = tuple[str, str]
 """Project and name."""
@@ -46,7 +46,8 @@ def progress_view(plan: Plan, usual: Mapping[Workflow, Usual], at: int) -> Progr
     """The progress of the plan at this moment (Unix µs)."""
     items = plan.content.items
     ends = _ends(plan, usual, at)
-    left = [item for item in items if not settled(plan, item.id)]
+    left = [item for item in items if not settled(plan, item)]
+    open_ = {item.id for item in left}
     last = max(left, key=lambda item: ends[item.id].at, default=None)
     over, start = plan.status in ENDED, _start(plan, at)
     known = start is not None and all(ends[item.id].known for item in left)
@@ -65,8 +66,11 @@ def progress_view(plan: Plan, usual: Mapping[Workflow, Usual], at: int) -> Progr
         expected_end=moment(end) if over or known else None,
         earliest_end=moment(end),
         unknown=() if over else tuple(item.id for item in left if _length(plan, item, usual) is None),
-        critical_path=() if over or last is None else _path(plan, ends, last.id),
-        items=tuple(_item(plan, item, usual, ends[item.id], known=start is not None and not over) for item in items),
+        critical_path=() if over or last is None else _path(ends, last.id, open_),
+        items=tuple(
+            _item(plan, item, usual, ends[item.id], known=item.id in open_ and start is not None and not over)
+            for item in items
+        ),
     )
 
 
@@ -122,7 +126,7 @@ def _waits(plan: Plan) -> dict[str, tuple[str, ...]]:
 def _end(
     plan: Plan, item: Item, usual: Mapping[Workflow, Usual], at: int, begin: int, before: str, known: bool
 ) -> _End:
-    if settled(plan, item.id):
+    if settled(plan, item):
         return _End(at, True)
     length = _length(plan, item, usual)
     running = plan.state_of(item.id).running
@@ -139,9 +143,9 @@ def _length(plan: Plan, item: Item, usual: Mapping[Workflow, Usual]) -> int | No
     return found.median if found else None
 
 
-def _path(plan: Plan, ends: Mapping[str, _End], last: str) -> tuple[str, ...]:
+def _path(ends: Mapping[str, _End], last: str, open_: Set[str]) -> tuple[str, ...]:
     path: dict[str, None] = {}
-    while last and last not in path and not settled(plan, last):
+    while last in open_ and last not in path:
         path[last] = None
         last = ends[last].after
     return tuple(reversed(path))
@@ -151,7 +155,6 @@ def _item(plan: Plan, item: Item, usual: Mapping[Workflow, Usual], end: _End, *,
     state = plan.state_of(item.id)
     attempt = state.attempts[-1] if state.attempts else None
     found = usual.get((item.spec.project, item.spec.workflow)) if isinstance(item.spec, WorkflowSpec) else None
-    open_ = not settled(plan, item.id)
     return ItemProgress(
         item=item.id,
         name=item.name,
@@ -160,5 +163,5 @@ def _item(plan: Plan, item: Item, usual: Mapping[Workflow, Usual], end: _End, *,
         ended_at=moment(attempt.ended_at) if attempt and attempt.ended_at else None,
         usual_seconds=found.median / 1_000_000 if found else None,
         from_runs=found.runs if found else 0,
-        expected_end=moment(end.at) if open_ and known and end.known else None,
+        expected_end=moment(end.at) if known and end.known else None,
     )

@@ -20,8 +20,9 @@ from contracts.plan_events import Frozen
 from contracts.run_state import Run
 from contracts.slots import counted, standing
 from contracts.values import GATES, ApprovalLevel, Item
+from contracts.waiting import settled_items
 from contracts.workflow import WorkflowDefinition, steps_of
-from services.gateway.next_steps import next_steps, unmet_needs
+from services.gateway.next_steps import next_steps
 
 
 def when(at: int) -> datetime | None:
@@ -31,6 +32,7 @@ def when(at: int) -> datetime | None:
 
 def plan_view(plan: Plan) -> h.PlanView:
     """Everything about a plan."""
+    done = settled_items(plan)
     return h.PlanView(
         id=plan.id,
         index=plan.index,
@@ -40,7 +42,7 @@ def plan_view(plan: Plan) -> h.PlanView:
         version=plan.version,
         position=plan.position,
         content=plan.content,
-        items=tuple(_item(plan, item) for item in plan.content.items),
+        items=tuple(_item(plan, item, ready=done.issuperset(item.needs)) for item in plan.content.items),
         seal=_seal(plan),
         approval=_approval(plan),
         gates={gate: _gate(plan.gates[gate], plan.content.gates.rule(gate) is not None) for gate in GATES},
@@ -99,12 +101,12 @@ def _times(plan: Plan) -> h.TimesView:
     )
 
 
-def _item(plan: Plan, item: Item) -> h.ItemView:
+def _item(plan: Plan, item: Item, *, ready: bool) -> h.ItemView:
     state: ItemState = plan.state_of(item.id)
     return h.ItemView(
         item=item,
         status=state.status,
-        ready=not unmet_needs(plan, item),
+        ready=ready,
         attempts=tuple(_attempt(attempt) for attempt in state.attempts),
         ticked=state.ticked,
         remark=state.remark,

@@ -114,3 +114,16 @@ def test_a_plan_that_a_freeze_holds_says_so_and_who_may_let_it_through() -> None
     gated = then(sealed(gates=Gates(start_execute=GateRule())), (e.StartRequested(by="owner"), opened))
     passed = then(gated, (e.GatePassed(gate="start_execute", round=1), held))
     assert [step.verb for step in next_steps(passed)[:2]] == ["start", "freezes/override"]
+
+
+def test_what_a_failed_item_holds_up_is_found_in_one_walk() -> None:
+    """Looked up for each of the others, the failed item would be walked to ten thousand times."""
+    others = [text_item(f"i{n}", needs=("build",)) for n in range(9_998)]
+    plan = executing(items=(*others, text_item("build", may_fail=True), text_item("sign")))
+    plan = then(
+        plan, (e.ItemStarted(item="build", attempt=1, run="ab"), e.ItemStarted(item="sign", attempt=1, run="cd"))
+    )
+    for item in ("build", "sign"):
+        plan = then(plan, (e.ItemFinished(item=item, attempt=1, outcome="failed"),))
+    assert sum(item.ready for item in plan_view(plan).items) == 10_000
+    assert sum(step.verb == "complete" for step in next_steps(plan)) == 9_998
