@@ -90,6 +90,10 @@ class Reactor:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._sweep_now_and_again())
+                try:
+                    await asyncio.get_running_loop().create_future()
+                finally:  # at once: what the two are in the middle of, a query of the log say, may take its time to end
+                    self._begin_nothing_more()
         finally:
             await self._hand_back()
 
@@ -161,12 +165,15 @@ class Reactor:
                 self._reacting.discard(stream)
         return True
 
-    async def _hand_back(self) -> None:
-        """Let what is being looked at end. Everything else is left to the next process's sweep, and so is what is late."""
+    def _begin_nothing_more(self) -> None:
         self._stopping = True
         for stream, task in list(self._running.items()):
             if stream not in self._reacting:
                 task.cancel()
+
+    async def _hand_back(self) -> None:
+        """Let what is being looked at end. Everything else is left to the next process's sweep, and so is what is late."""
+        self._begin_nothing_more()
         if self._running:
             _, late = await asyncio.wait(list(self._running.values()), timeout=self._grace_seconds)
             for task in late:

@@ -17,7 +17,7 @@ from infra.tail import Tail, Wake
 from infra.timers import TimerLoop
 from tests.support.facts import append
 from tests.support.servers import Dsns, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 
 @pytest_asyncio.fixture
@@ -203,12 +203,51 @@ async def test_a_stopping_reactor_ends_what_it_began_and_begins_nothing_more(log
         await release.wait()
         ended.append(stream)
 
-    async with reacting(log, react, concurrency=1) as reactor:
+    async with reacting(log, react, concurrency=1, grace_seconds=PATIENCE_SECONDS) as reactor:
         reactor.due("plan-0a")
         reactor.due("plan-0b")
         await entered.wait()
-        asyncio.get_running_loop().call_later(0.05, release.set)
+        asyncio.get_running_loop().call_soon(release.set)
     assert begun == ended == ["plan-0a"]
+
+
+async def test_a_stopping_reactor_begins_nothing_more_while_its_follower_is_slow_to_let_go(log: EventLog) -> None:
+    follows, entered, release, asked_to_end, let_go = (asyncio.Event() for _ in range(5))
+    begun: list[str] = []
+
+    class Clinging(Tail):
+        """As one in the middle of a query, which is ended by another connection."""
+
+        async def after(self, position: int) -> AsyncIterator[list[Fact]]:
+            follows.set()
+            try:
+                async for facts in super().after(position):
+                    yield facts
+            finally:
+                asked_to_end.set()
+                await let_go.wait()
+
+    async def react(stream: str) -> None:
+        begun.append(stream)
+        entered.set()
+        await release.wait()
+
+    async def swept() -> Swept:
+        return Swept(0)
+
+    reactor = Reactor("test", Clinging(log, Wake(), 0.02), react, plans, swept, concurrency=1)
+    running = asyncio.create_task(reactor.run())
+    reactor.due("plan-0a")
+    reactor.due("plan-0b")
+    await entered.wait()
+    await follows.wait()
+    running.cancel()
+    await asked_to_end.wait()
+    release.set()
+    await eventually(lambda: reactor.busy == 0)
+    let_go.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert begun == ["plan-0a"]
 
 
 async def test_what_does_not_end_in_time_is_cancelled(log: EventLog) -> None:

@@ -7,15 +7,18 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 60.0
+"""How long a test waits for what must come. Long, since a shared machine may stand still for seconds, and only a failure
+waits so long. Whoever waits otherwise than by `eventually` takes it as well."""
 _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], timeout: float = 10, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Awaitable[T]], timeout: float = PATIENCE_SECONDS, what: str = "") -> T: ...
 @overload
-async def eventually(check: Callable[[], T], timeout: float = 10, what: str = "") -> T: ...
-async def eventually(check: Callable[[], Any], timeout: float = 10, what: str = "") -> Any:
+async def eventually(check: Callable[[], T], timeout: float = PATIENCE_SECONDS, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Any], timeout: float = PATIENCE_SECONDS, what: str = "") -> Any:
     """The first truthy value of `check()` (plain or async). An AssertionError from it counts as "not yet".
 
     After `timeout` seconds raises AssertionError that says `what` was awaited and what was seen last.
