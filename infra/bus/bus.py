@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _RECONNECT_SECONDS = 0.25
 _NOBODY_SECONDS = 0.05
+_FLUSH_SECONDS = 5
 _LOST = "bus"
 
 
@@ -232,6 +233,8 @@ class Bus:
             await self._link.client.subscribe(WAKE, cb=self._hear)
         for subject, callback in self._heard.items():
             await self._link.client.subscribe(subject, cb=_with_body(callback))
+        # Subscriptions are sent like messages: only what comes back after them says that the server has them.
+        await self._link.client.flush(_FLUSH_SECONDS)
         log.info("bus_connected", bus=self._name)
         self._is_up()
 

@@ -14,7 +14,7 @@ from infra.bus.answer import Handler
 from infra.errors import Unavailable
 from infra.requests import decode_reply
 from tests.support.servers import Nats
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 Make = Callable[..., Awaitable[Bus]]
 
@@ -30,7 +30,7 @@ async def bus(nats: Nats) -> AsyncIterator[Make]:
         if handler:
             bus.serve(user, handler)
         await bus.start()
-        await bus.wait_connected(5)
+        await bus.wait_connected(PATIENCE_SECONDS)
         return bus
 
     yield make
@@ -45,7 +45,7 @@ async def test_a_request_gets_the_handlers_reply_whatever_its_bytes(bus: Make) -
     await bus("planner", echo)
     gateway = await bus("gateway")
     for body in (b"hello", b"1", b"", b"\x00\xff", b'{"a": 1}', b"x" * 1_000_000):
-        assert await gateway.request("planner", body) == b"answer to " + body
+        assert await gateway.request("planner", body, attempts=60) == b"answer to " + body
 
 
 @pytest.mark.parametrize("middlewares", [False, True])
@@ -65,7 +65,7 @@ async def test_every_way_to_fail_is_answered_and_not_left_to_a_timeout(bus: Make
     gateway = await bus("gateway")
 
     async def ask(body: bytes) -> bytes:
-        return await gateway.request("planner", body, timeout=5, attempts=1)
+        return await gateway.request("planner", body, timeout=PATIENCE_SECONDS, attempts=1)
 
     for unreadable in (b"not json", b'{"number": "one"}', b"", b"\xff"):
         refused = decode_reply(await ask(unreadable))
@@ -95,8 +95,8 @@ async def test_one_slow_command_does_not_hold_up_the_others(bus: Make) -> None:
 
     await bus("planner", handler)
     gateway = await bus("gateway")
-    slow = asyncio.create_task(gateway.request("planner", b"slow", timeout=20, attempts=1))
-    assert await gateway.request("planner", b"quick") == b"quick"
+    slow = asyncio.create_task(gateway.request("planner", b"slow", timeout=PATIENCE_SECONDS, attempts=1))
+    assert await gateway.request("planner", b"quick", attempts=60) == b"quick"
     release.set()
     assert await slow == b"slow"
 
@@ -115,7 +115,7 @@ async def test_no_more_commands_run_at_once_than_there_are_workers_and_all_are_a
     await bus("planner", handler, max_workers=3)
     gateway = await bus("gateway")
     bodies = [str(number).encode() for number in range(50)]
-    assert await asyncio.gather(*(gateway.request("planner", body) for body in bodies)) == bodies
+    assert await asyncio.gather(*(gateway.request("planner", body, attempts=60) for body in bodies)) == bodies
     assert most == 3
 
 
@@ -130,8 +130,10 @@ async def test_a_request_without_an_answer_is_sent_again_with_the_same_bytes(bus
 
     await bus("planner", handler)
     gateway = await bus("gateway")
-    assert await gateway.request("planner", b"once", timeout=0.1) == b"third"
-    assert bodies == [b"once"] * 3
+    # An answer may be later than that, wherever the machine stands still: then it is asked for once more.
+    assert await gateway.request("planner", b"once", timeout=0.1, attempts=600) == b"third"
+    assert len(bodies) >= 3
+    assert set(bodies) == {b"once"}
 
 
 async def test_a_service_that_nobody_runs_is_unavailable_after_the_deadline(bus: Make) -> None:
@@ -142,7 +144,7 @@ async def test_a_service_that_nobody_runs_is_unavailable_after_the_deadline(bus:
 
 async def test_a_service_that_comes_within_the_deadline_still_answers(bus: Make) -> None:
     gateway = await bus("gateway")
-    asked = asyncio.create_task(gateway.request("approval", b"x", timeout=2))
+    asked = asyncio.create_task(gateway.request("approval", b"x", attempts=60))
     await bus("approval", echo)
     assert await asked == b"answer to x"
 
@@ -161,7 +163,9 @@ async def test_commands_are_shared_by_the_processes_of_a_service_and_each_is_tak
     await bus("planner", process(2))
     gateway = await bus("gateway")
     bodies = [str(number).encode() for number in range(60)]
-    await asyncio.gather(*(gateway.request("planner", body) for body in bodies))
+    # Once: where an answer is waited for so long, no stall has a request sent again.
+    once = {"timeout": PATIENCE_SECONDS, "attempts": 1}
+    await asyncio.gather(*(gateway.request("planner", body, **once) for body in bodies))
     assert sorted(body for _, body in taken) == sorted(bodies)
     assert {number for number, _ in taken} == {1, 2}
 
@@ -178,15 +182,17 @@ async def test_a_stopping_service_answers_what_it_took_and_what_it_must_give_up(
     planner = await bus("planner", handler, max_workers=2)
     gateway = await bus("gateway")
     asked = {
-        body: asyncio.create_task(gateway.request("planner", body, timeout=20, attempts=1))
+        body: asyncio.create_task(gateway.request("planner", body, timeout=PATIENCE_SECONDS, attempts=1))
         for body in (b"never", b"soon", b"queued")
     }
     await eventually(lambda: len(started) == 2)
-    stopping = asyncio.create_task(planner.stop(1))
+    stopping = asyncio.create_task(planner.stop(PATIENCE_SECONDS))
     release.set()
-    await stopping
     assert await asked[b"soon"] == b"soon"
     assert await asked[b"queued"] == b"queued"
+    assert not stopping.done()
+    await planner.stop(0)  # its grace is over
+    await stopping
     assert isinstance(decode_reply(await asked[b"never"]), Failed)
 
 
@@ -201,7 +207,7 @@ async def test_a_wake_rings_every_listener(bus: Make, nats: Nats) -> None:
 
         listener.on_wake(ring)
         await listener.start()
-        await listener.wait_connected(5)
+        await listener.wait_connected(PATIENCE_SECONDS)
         buses.append(listener)
     before = list(rings)
     relay = await bus("relay")
@@ -225,7 +231,7 @@ async def test_a_service_starts_without_nats_and_serves_when_it_comes(bus: Make,
         await nats.start()
     await eventually(lambda: planner.connected)
     gateway = await bus("gateway")
-    assert await gateway.request("planner", b"x") == b"answer to x"
+    assert await gateway.request("planner", b"x", attempts=60) == b"answer to x"
     await planner.stop(0)
 
 
@@ -234,7 +240,7 @@ async def test_a_service_whose_nats_was_killed_serves_again_and_the_asker_waits_
     gateway = await bus("gateway")
     await nats.kill()
     await eventually(lambda: not planner.connected and not gateway.connected)
-    asked = asyncio.create_task(gateway.request("planner", b"x", timeout=5))
+    asked = asyncio.create_task(gateway.request("planner", b"x", timeout=5, attempts=12))
     await nats.start()
     assert await asked == b"answer to x"
 
@@ -243,7 +249,7 @@ async def test_a_bus_stops_cleanly_while_nats_is_away(bus: Make, nats: Nats) -> 
     planner = await bus("planner", echo)
     await nats.kill()
     await eventually(lambda: not planner.connected)
-    await asyncio.wait_for(planner.stop(1), 8)
+    await asyncio.wait_for(planner.stop(1), PATIENCE_SECONDS)
     await nats.start()
 
 
