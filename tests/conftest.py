@@ -37,7 +37,7 @@ async def no_task_is_left_behind(request: pytest.FixtureRequest) -> AsyncIterato
         return asyncio.all_tasks() - before - {asyncio.current_task()}
 
     try:
-        await eventually(lambda: not left_behind(), timeout=2)
+        await eventually(lambda: not left_behind())
     except AssertionError:
         names = "; ".join(repr(task.get_coro()) for task in left_behind())
         pytest.fail(f"the test left tasks running: {names}")

@@ -14,6 +14,7 @@ from contracts.evolve import fold
 from contracts.plan import Plan
 from contracts.subjects import PRESENCE
 from infra.blobs import Blobs
+from infra.clock import Clock
 from infra.commands import Desk
 from infra.errors import Misconfigured
 from infra.freezes import Freezes
@@ -95,9 +96,9 @@ class Gateway:
 
 
 @asynccontextmanager
-async def build(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+async def build(settings: GatewaySettings, clock: Clock | None = None) -> AsyncIterator[Gateway]:
     """The running gateway. On leaving it says that it is not ready, ends the feeds, finishes what it has begun."""
-    async with open_ground("gateway", settings) as ground:
+    async with open_ground("gateway", settings, clock) as ground:
         parts = _parts(ground, settings)
         ground.run(parts.feed.run(), "live feed")
         ground.run(parts.health.run(), "health")

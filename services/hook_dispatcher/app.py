@@ -16,6 +16,7 @@ from contracts.evolve import fold
 from contracts.hook_commands import DisableEndpoint, EnableEndpoint, RotateEndpoint, SendTest, ShowHook
 from infra.addresses import reach_of
 from infra.checkpoint import Projection
+from infra.clock import Clock
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import GATHER_SECONDS, Ground, open_ground
@@ -46,7 +47,7 @@ def projections(log: EventLog) -> Sequence[Projection]:
 
 
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[Ground]:
+async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Ground]:
     """The running hook dispatcher. Raises Misconfigured for networks, ports or a master key that make no sense."""
     sender = Sender(
         reach=reach_of(settings.hook_allow, settings.hook_ports),
@@ -56,7 +57,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     )
     master_key = master_key_of(settings.master_key) if settings.master_key else None
     try:
-        async with open_ground(SERVICE, settings) as ground:
+        async with open_ground(SERVICE, settings, clock) as ground:
             key_store = KeyStore(ground.log.pool, master_key) if master_key else None
             _wire(ground, settings, sender, key_store)
             await ground.bus.start()

@@ -34,7 +34,7 @@ SETTINGS = {
     "GONOGO_HOOK_TIMEOUT_SECONDS": "3",  # an attempt whose sender was killed is known as interrupted 2 s later
     "GONOGO_LEASE_SECONDS": "3",
 }
-_RECOVERY_SECONDS = 40
+_RECOVERY_SECONDS = 120
 
 
 class Blow(NamedTuple):

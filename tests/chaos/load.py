@@ -15,7 +15,7 @@ import msgspec
 from infra.ids import random_id
 from tests.chaos.arena import Arena
 from tests.chaos.ledger import Acknowledged
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 CLIENTS = 16
 PLANS = 4
@@ -42,13 +42,13 @@ class Load:
     async def more(self, count: int) -> None:
         """Returns when so many more writes were acknowledged: the system works."""
         wanted = len(self.acknowledged) + count
-        await eventually(lambda: len(self.acknowledged) >= wanted, 40, f"{count} more writes")
+        await eventually(lambda: len(self.acknowledged) >= wanted, what=f"{count} more writes")
         assert self.wrong == []
 
     async def refused(self, count: int) -> None:
         """Returns when so many more were told to come again."""
         wanted = self.refusals + count
-        await eventually(lambda: self.refusals >= wanted, 40, f"{count} more answers with 503")
+        await eventually(lambda: self.refusals >= wanted, what=f"{count} more answers with 503")
 
     def end(self) -> None:
         """Every client ends with its last write acknowledged."""
@@ -111,7 +111,7 @@ async def editing(arena: Arena) -> AsyncIterator[Load]:
         try:
             yield load
             load.end()
-            await asyncio.wait_for(asyncio.gather(*clients), 40)
+            await asyncio.wait_for(asyncio.gather(*clients), PATIENCE_SECONDS)
         finally:
             for client in clients:
                 client.cancel()

@@ -68,7 +68,7 @@ async def _until_quiet(arena: "Arena") -> None:
         assert not open_ones, open_ones
         return True
 
-    await eventually(quiet, 40, "everything is done and folded")
+    await eventually(quiet, what="everything is done and folded")
 
 
 def _open_deliveries(facts: Iterable[Fact]) -> dict[str, str]:
@@ -107,7 +107,7 @@ async def check_mirror(arena: "Arena", facts: list[Fact]) -> None:
             assert (state.messages, state.last_seq) == (len(facts), len(facts)), state
             return True
 
-        await eventually(complete, 20, "the mirror is complete")
+        await eventually(complete, what="the mirror is complete")
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def check(fact: Fact) -> None:

@@ -66,7 +66,7 @@ class Small:
             assert view["status"] == status, [(end["outcome"], end["error"]) for end in ends]
             return view
 
-        return await eventually(there, 40, f"the plan is in {status}")
+        return await eventually(there, what=f"the plan is in {status}")
 
     async def item_is(self, status: str) -> dict[str, Any]:
         """The item, once it has this status."""
@@ -76,7 +76,7 @@ class Small:
             assert item["status"] == status, item
             return item
 
-        return await eventually(there, 40, f"the item is {status}")
+        return await eventually(there, what=f"the item is {status}")
 
     async def facts(self, type_name: str = "") -> list[Fact]:
         """The facts (of this type) in the plan and in its runs and deliveries, in the order of the log."""

@@ -75,8 +75,8 @@ async def test_a_hook_dispatcher_that_dies_just_before_it_says_so_still_brings_t
             await small.prepare(noting(arena.folder()), gates=gates)
             await eventually(lambda: tried("hook_dispatcher"), what=f"the dispatcher wants to append {refused}")
             await arena.kill("hook_dispatcher")
-        await eventually(lambda: len(receiver.requests) >= arrivals, 20, "the hook arrives")
-        await eventually(lambda: small.facts("delivery.succeeded.v1"), 20, "its arrival is known")
+        await eventually(lambda: len(receiver.requests) >= arrivals, what="the hook arrives")
+        await eventually(lambda: small.facts("delivery.succeeded.v1"), what="its arrival is known")
         assert len(receiver.requests) == arrivals
         assert len({request.id for request in receiver.requests}) == 1
         assert len({request.body for request in receiver.requests}) == 1

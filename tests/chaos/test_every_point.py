@@ -81,7 +81,7 @@ async def _stop(pids: list[int]) -> None:
 async def reached(arena: Arena, after: Position, point: str, target: Target, before: int) -> None:
     """Returns when the log has come to this point again, or the target was asked once more (and holds its answer)."""
     if point == EFFECT:
-        await eventually(lambda: len(target.requests) > before, 40, point)
+        await eventually(lambda: len(target.requests) > before, what=point)
         return
     async with asyncio.timeout(40), aclosing(arena.follow(after)) as facts:
         async for fact in facts:

@@ -16,7 +16,7 @@ from tests.chaos.arena import Arena, Struck
 from tests.chaos.proof import all_facts, check_everything, check_release, check_scripts, step_keys
 from tests.chaos.small import Small, noting, open_small, telling
 from tests.support.executing import counting_target
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 
 @asynccontextmanager
@@ -31,10 +31,10 @@ async def second_executor(arena: Arena) -> AsyncIterator[int]:
             sys.executable, "-m", "services.executor", env=env, stdout=output, stderr=output
         )
     try:
-        await eventually(lambda: "bus_connected" in log.read_text(), 20, "the second executor is there")
+        await eventually(lambda: "bus_connected" in log.read_text(), what="the second executor is there")
         yield process.pid
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
         await arena.system.restart("executor")
     finally:
         if process.returncode is None:
@@ -85,7 +85,7 @@ async def test_a_stopped_executor_is_replaced_and_changes_nothing_when_it_wakes(
             await eventually(lambda: (folder / "ran").exists(), what="the script runs")
             (first,) = claims(await small.facts())
             with stopped(pid_of(first)):
-                await eventually(lambda: taken_over(small), 20, "the other executor takes the run over")
+                await eventually(lambda: taken_over(small), what="the other executor takes the run over")
                 go.touch()
                 await small.reaches("success")
                 then = await small.facts()

@@ -66,7 +66,7 @@ async def test_the_stream_is_deleted_again_and_again_by_its_api_under_load(arena
             for _ in range(5):
                 await load.more(40)
                 await stream.delete_stream(STREAM)
-                await eventually(lambda: _is_there(connection), 20, "the stream is made anew")
+                await eventually(lambda: _is_there(connection), what="the stream is made anew")
             await load.more(40)
     finally:
         await connection.close()

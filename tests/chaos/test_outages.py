@@ -73,7 +73,7 @@ async def test_what_a_step_did_while_the_database_was_away_is_known_afterwards(a
         before = len(arena.said("executor"))
         async with arena.away(POSTGRES):
             go.touch()
-            await eventually(lambda: waits(arena, before), 20, "the executor waits for the log")
+            await eventually(lambda: waits(arena, before), what="the executor waits for the log")
         await small.reaches("success")
         assert len(target.keys) == 1
     check_scripts(folder / "ran", await small.keys())
@@ -92,7 +92,7 @@ async def test_a_request_that_was_answered_while_the_database_was_away_is_known_
         before = len(arena.said("executor"))
         async with arena.away(POSTGRES):
             target.hold.set()
-            await eventually(lambda: waits(arena, before), 20, "the executor waits for the log")
+            await eventually(lambda: waits(arena, before), what="the executor waits for the log")
         await small.reaches("success")
         assert len(target.keys) == 1
     await check_everything(arena, small.ledger.acknowledged)

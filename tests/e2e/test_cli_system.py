@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.gonogo import ROOT, Ended, Up, data_home, gonogo, start, up
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 CHECKLIST = str(ROOT / "services" / "cli" / "demo" / "release-checklist.md")
 
@@ -141,14 +141,14 @@ async def test_the_same_key_twice_creates_one_plan(system: Up) -> None:
 async def test_watch_tells_what_happens_and_ends_by_ctrl_c_with_130(system: Up, plan: str) -> None:
     watching = await start("plan", "watch", plan, "-o", "json", env=system.env("olivia"))
     assert watching.stdout is not None
-    first = msgspec.json.decode(await asyncio.wait_for(watching.stdout.readline(), 30))
+    first = msgspec.json.decode(await asyncio.wait_for(watching.stdout.readline(), PATIENCE_SECONDS))
     assert first["type"] == "plan.created.v1"
     assert (await ask(system, "plan", "edit", plan, "--label", "watched")).code == 0
-    second = msgspec.json.decode(await asyncio.wait_for(watching.stdout.readline(), 30))
+    second = msgspec.json.decode(await asyncio.wait_for(watching.stdout.readline(), PATIENCE_SECONDS))
     assert second["type"] == "plan.edited.v1"
     assert second["position"] > first["position"]
     watching.send_signal(signal.SIGINT)
-    _, err = await asyncio.wait_for(watching.communicate(), 30)
+    _, err = await asyncio.wait_for(watching.communicate(), PATIENCE_SECONDS)
     assert (watching.returncode, err) == (130, b"")
 
 
@@ -181,10 +181,10 @@ async def test_a_log_is_followed_while_its_step_runs_in_another_process_and_show
         await session.post(f"{path}/items/talk/execute")
         following = await start("item", "log", made["id"], "talk", "--follow", env=system.env("ada"))
         assert following.stdout is not None
-        first = await asyncio.wait_for(following.stdout.readline(), 30)
+        first = await asyncio.wait_for(following.stdout.readline(), PATIENCE_SECONDS)
         assert first == b"one, and ***, also as ***\n"
         go.touch()
-        out, err = await asyncio.wait_for(following.communicate(), 30)
+        out, err = await asyncio.wait_for(following.communicate(), PATIENCE_SECONDS)
     assert (following.returncode, out) == (ended, b"two\n")
     assert outcome.encode() in err
 
@@ -269,7 +269,7 @@ async def test_what_was_built_is_deployed_by_the_system_branch_by_branch_and_its
         ]
         return True
 
-    await eventually(succeeded, 30, "the plan has succeeded")
+    await eventually(succeeded, what="the plan has succeeded")
     told = await ask(system, "plan", "progress", which)
     assert told.code == 0, told.err
     assert "3 of 3" in told.out
@@ -303,7 +303,7 @@ async def test_down_stops_a_system_that_runs_elsewhere_and_finds_nothing_the_sec
         stopped = await gonogo("down", "--data", str(running.data))
         assert stopped.code == 0, stopped.err
         assert f"asked process {pids}" in stopped.err
-        assert await asyncio.wait_for(running.process.wait(), 60) == 0
+        assert await asyncio.wait_for(running.process.wait(), PATIENCE_SECONDS) == 0
         again = await gonogo("down", "--data", str(running.data))
         assert (again.code, again.out) == (0, "")
         assert "nothing runs" in again.err

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.support.gonogo import ROOT, Ended, data_home, gonogo, start
+from tests.support.wait import PATIENCE_SECONDS
 
 DATA = ROOT.parent / "shared" / "data" / "kubernetes-sig-release"
 
@@ -93,10 +94,10 @@ async def test_a_signal_ends_it_quietly_with_130_and_leaves_nothing_behind(numbe
     async with data_home() as home:
         process = await start("demo", env={"TMPDIR": str(home)})
         assert process.stderr is not None
-        while b"seals" not in await asyncio.wait_for(process.stderr.readline(), 60):
+        while b"seals" not in await asyncio.wait_for(process.stderr.readline(), PATIENCE_SECONDS):
             assert process.returncode is None
         process.send_signal(number)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
         assert process.returncode == 130
         assert out == b""
         assert b"Traceback" not in err

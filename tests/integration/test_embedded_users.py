@@ -14,7 +14,7 @@ from nats.js.api import StreamConfig
 from contracts.subjects import COMMANDS, EVENTS, STREAM, WAKE, command_subject
 from infra.embedded.users import NATS_USERS, OBSERVER, OBSERVER_API, RELAY
 from tests.support.servers import Nats
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 EVENT = "gonogo.v1.evt.plan.0a.plan.sealed.v1"
 As = Callable[[str], Awaitable[Client]]
@@ -82,13 +82,15 @@ async def test_no_user_but_the_relay_changes_the_stream(login: As, user: str, ca
 async def test_an_observer_pulls_and_acknowledges_events(login: As) -> None:
     reading = (await login(OBSERVER)).jetstream(prefix=OBSERVER_API)
     subscription = await reading.pull_subscribe(EVENTS, durable="reports", stream=STREAM)
-    (message,) = await subscription.fetch(1, timeout=5)
+    (message,) = await subscription.fetch(1, timeout=PATIENCE_SECONDS)
     assert (message.subject, message.metadata.sequence.stream) == (EVENT, 1)
     await message.ack_sync()
 
 
 async def test_an_observer_reads_by_position_without_a_consumer(login: As) -> None:
-    answer = await (await login(OBSERVER)).request(f"{OBSERVER_API}.DIRECT.GET.{STREAM}", b'{"seq":1}', timeout=5)
+    answer = await (await login(OBSERVER)).request(
+        f"{OBSERVER_API}.DIRECT.GET.{STREAM}", b'{"seq":1}', timeout=PATIENCE_SECONDS
+    )
     assert (answer.headers or {})["Nats-Subject"] == EVENT
 
 
@@ -114,7 +116,7 @@ async def test_events_cannot_be_delivered_to_a_service_as_commands(login: As) ->
     await planner.flush()
     consumer = {"name": "deputy", "deliver_subject": command_subject("planner"), "ack_policy": "none"}
     body = json.dumps({"stream_name": STREAM, "config": consumer}).encode()
-    await observer.request(f"{OBSERVER_API}.CONSUMER.CREATE.{STREAM}.deputy", body, timeout=5)
+    await observer.request(f"{OBSERVER_API}.CONSUMER.CREATE.{STREAM}.deputy", body, timeout=PATIENCE_SECONDS)
 
     assert not (await relay.jetstream().consumer_info(STREAM, "deputy")).push_bound
     await planner.flush()
@@ -131,7 +133,7 @@ async def test_services_ask_each_other_and_hear_the_relays_wake(login: As) -> No
     woken = await gateway.subscribe(WAKE)
     await planner.flush()
     await gateway.flush()
-    assert (await gateway.request(command_subject("planner"), b"do", timeout=5)).data == b"done"
+    assert (await gateway.request(command_subject("planner"), b"do", timeout=PATIENCE_SECONDS)).data == b"done"
 
     async def wakes() -> bool:
         await relay.publish(WAKE, b"1")
@@ -144,7 +146,7 @@ async def test_services_ask_each_other_and_hear_the_relays_wake(login: As) -> No
 async def test_nobody_gets_in_without_a_password(nats: Nats, login: As) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(nats.url).port)
     writer.write(b"CONNECT {}\r\nPING\r\n")
-    said = await asyncio.wait_for(reader.read(), 10)
+    said = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
     writer.close()
     assert b"Authorization Violation" in said
     assert b"PONG" not in said

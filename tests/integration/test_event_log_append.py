@@ -17,6 +17,7 @@ from infra.eventlog.verify import verify
 from infra.postgres import load_sql
 from tests.support.appends import STREAM, append_of, stream_of
 from tests.support.servers import Dsns, Postgres
+from tests.support.wait import PATIENCE_SECONDS
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -158,7 +159,7 @@ async def test_an_append_that_stores_events_notifies_once_with_the_head(log: Eve
     await log.append(append_of("k1", events=2))
     await log.append(append_of("k2", expected=2, events=0))
     await log.append(append_of("k3", expected=2))
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
     await listener.close()
     assert heard == ["2", "3"]
 

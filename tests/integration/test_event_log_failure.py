@@ -10,7 +10,7 @@ from infra.eventlog import Appended, CoalesceLimits, EventLog, Seen
 from infra.eventlog.verify import verify
 from tests.support.appends import append_of, stream_of
 from tests.support.servers import Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 CALLERS = 32
 KILLS = 25
@@ -21,7 +21,7 @@ TERMINATE_WRITERS = """select count(pg_terminate_backend(pid)) from pg_stat_acti
 
 async def test_appends_survive_their_backend_being_killed_mid_call(postgres: Postgres) -> None:
     dsns = await postgres.fresh_database()
-    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=30))
+    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=2 * PATIENCE_SECONDS))
     killer = await asyncpg.connect(dsns.admin)
     acknowledged: dict[str, Appended | Seen] = {}
     enough = asyncio.Event()
@@ -77,19 +77,21 @@ async def test_a_held_lock_is_told_as_unavailable_and_the_queue_recovers(postgre
 
 
 async def test_an_absent_database_is_unavailable_after_the_deadline_and_the_repetition_is_right(
-    postgres: Postgres,
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dsns = await postgres.fresh_database()
-    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=0.3))
+    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=PATIENCE_SECONDS))
     first = append_of("k1")
     assert await log.append(first) == Appended(1, 1, b"")
     await postgres.kill()
     try:
+        monkeypatch.setattr(log._coalescer, "_limits", CoalesceLimits(deadline_seconds=0.3))
         with pytest.raises(Unavailable):
             await log.append(append_of("k2", expected=1))
         with pytest.raises(Unavailable):
             await log.read_after(0)
     finally:
+        monkeypatch.undo()
         await postgres.start()
 
     async def repeated() -> Appended | Seen | None:
@@ -109,7 +111,7 @@ async def test_an_absent_database_is_unavailable_after_the_deadline_and_the_repe
 
 async def test_a_server_that_comes_back_within_the_deadline_costs_nobody_an_answer(postgres: Postgres) -> None:
     dsns = await postgres.fresh_database()
-    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=30))
+    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=2 * PATIENCE_SECONDS))
     await postgres.kill()
     waiting = [asyncio.create_task(log.append(append_of(f"k{n}", stream=stream_of(n)))) for n in range(50)]
     await postgres.start()

@@ -39,7 +39,7 @@ async def _succeeded(house: House, plan: str) -> None:
         assert state.status == "success", (state.status, {one: item.status for one, item in state.items.items()})
         return True
 
-    await eventually(check, 20, "the plan has succeeded")
+    await eventually(check, what="the plan has succeeded")
 
 
 async def test_branches_run_by_themselves_and_pass_their_outputs_on(house: House) -> None:
@@ -84,7 +84,7 @@ async def test_whoever_sealed_and_may_not_run_it_any_more_holds_the_item(house: 
         async def held() -> bool:
             return "may not run web/deploy" in (await house.item(plan)).held
 
-        await eventually(held, 15, "the item is held")
+        await eventually(held, what="the item is held")
         types = [fact.type for fact in await house.admin.read_stream(f"plan-{plan}")]
     assert types.count("item.held.v1") == 1
     assert "item.started.v1" not in types

@@ -69,7 +69,7 @@ async def test_nothing_of_a_run_under_way_is_dropped_however_old_it_is(house: Ho
         await executor.ask(ExecuteItem(plan=plan, item="deploy"))
         run = run_id(plan, "deploy", 1)
         blobs = Blobs(house.data / "blobs")
-        await eventually(lambda: b"".join(blobs.read_run(run)) == b"one\n", 15, "it says something")
+        await eventually(lambda: b"".join(blobs.read_run(run)) == b"one\n", what="it says something")
         await cleaning(house, 10_000).once()
         go.touch()
         await house.item_is(plan, "done")
@@ -91,9 +91,9 @@ async def test_a_starter_that_wakes_long_after_its_lease_starts_nothing_although
     folder, now = StepFolder(tmp_path / "0-1", "key"), SystemClock().now() // 1_000_000
     env = {"PATH": os.defpath}
     late = await asyncio.to_thread(folder.spawn, f"touch {tmp_path}/ran", env, now - 1)
-    await eventually(lambda: late.poll() is not None, 10, "it gives up")
+    await eventually(lambda: late.poll() is not None, what="it gives up")
     assert folder.started is None
     assert not (tmp_path / "ran").exists()
     in_time = await asyncio.to_thread(folder.spawn, f"touch {tmp_path}/ran", env, now + 100)
-    await eventually(lambda: in_time.poll() is not None, 10, "it ends")
+    await eventually(lambda: in_time.poll() is not None, what="it ends")
     assert (tmp_path / "ran").exists()

@@ -21,7 +21,7 @@ from contracts.workflow import HttpStep, WorkflowDefinition
 from infra.errors import Unavailable
 from tests.support.executing import House, Target, counting_target, deploy, open_house, script, workflow_item
 from tests.support.servers import Nats, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 WAIT_FOR_GO = "echo ran >> {count}; echo $$ > {pid}; while [ ! -e {go} ]; do sleep 0.05; done; echo went on"
 
@@ -53,7 +53,7 @@ class Process:
         self._process.send_signal(number)
 
     async def end(self) -> int:
-        return await asyncio.wait_for(self._process.wait(), 20)
+        return await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
 
     async def kill(self) -> None:
         if self._process.returncode is None:
@@ -73,9 +73,10 @@ async def real_executor(house: House, nats: Nats, **settings: object) -> AsyncIt
         "GONOGO_NATS_USER": login.get("user", ""),
         "GONOGO_NATS_PASSWORD": login.get("password", ""),
         "GONOGO_DATA": str(house.data),
-        "GONOGO_KILL_GRACE_SECONDS": "1",
+        # Together: a step has a second to end by itself, and the drain a minute more before it would be cut short.
+        "GONOGO_KILL_GRACE_SECONDS": "60",
         "GONOGO_HTTP_ALLOW": "127.0.0.0/8",
-        "GONOGO_DRAIN_SECONDS": "6",
+        "GONOGO_DRAIN_SECONDS": "63",
         **{f"GONOGO_{name.upper()}": str(value) for name, value in settings.items()},
     }
     started = await asyncio.create_subprocess_exec(
@@ -103,7 +104,7 @@ def waiting(marks: dict[str, Path]) -> str:
 
 
 async def begun(marks: dict[str, Path]) -> int:
-    text = await eventually(lambda: marks["pid"].exists() and marks["pid"].read_text().strip(), 20, "the step runs")
+    text = await eventually(lambda: marks["pid"].exists() and marks["pid"].read_text().strip(), what="the step runs")
     return int(str(text))
 
 
@@ -130,7 +131,7 @@ async def test_a_killed_executor_neither_kills_nor_repeats_its_step_and_the_run_
     assert is_running(pid)
     async with real_executor(house, nats):
         marks["go"].touch()
-        await house.item_is(plan, "done", timeout=20)
+        await house.item_is(plan, "done")
     assert ran(marks) == 1
     assert len(target.requests) == 1
     run = await house.run(run_id(plan, "deploy", 1))
@@ -201,7 +202,7 @@ async def test_a_request_without_a_known_answer_is_repeated_under_its_key_only_i
     step = HttpStep(name="tell", url=target.url, method="POST", effect=effect)  # type: ignore[arg-type]  # one of them
     plan = await executing(house, deploy(step))
     async with real_executor(house, nats) as process:
-        await eventually(lambda: target.requests, 20, "the request is sent")
+        await eventually(lambda: target.requests, what="the request is sent")
         process.signal(signal.SIGKILL)
         await process.end()
     target.hold.set()
@@ -219,11 +220,11 @@ async def test_a_paused_owner_that_wakes_after_its_lease_changes_nothing(
     plan = await executing(house, deploy(script(waiting(marks)), tell))
     async with real_executor(house, nats, lease_seconds=1) as paused:
         await begun(marks)
+        run = run_id(plan, "deploy", 1)
+        first = (await house.run(run)).owner
         paused.signal(signal.SIGSTOP)
-        async with house.executor(lease_seconds=1):
-            run = run_id(plan, "deploy", 1)
-            first = (await house.run(run)).owner
-            await eventually(lambda: _other_owner(house, run, first), 20, "another executor took over")
+        async with house.executor():
+            await eventually(lambda: _other_owner(house, run, first), what="another executor took over")
             marks["go"].touch()
             await house.item_is(plan, "done")
             version = (await house.run(run)).version
@@ -259,7 +260,8 @@ async def test_a_draining_executor_tells_an_outcome_again_that_the_log_did_not_t
     house: House, marks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals = ["once", "twice"]
-    async with house.executor(drain_seconds=2.6, kill_grace_seconds=0.5) as asked:
+    async with house.executor(drain_seconds=62.1, kill_grace_seconds=60) as asked:
+        asked.executor.runs.last_tries_seconds = PATIENCE_SECONDS
         definition = await asked.put(deploy(script(waiting(marks), effect="idempotent")))
         plan = await house.executing(workflow_item(), definition=definition)
         await asked.ask(ExecuteItem(plan=plan, item="deploy"))
@@ -296,7 +298,7 @@ async def test_a_draining_executor_asks_about_a_step_that_must_not_be_repeated(
 
 async def test_a_draining_executor_lets_a_short_step_end(house: House, nats: Nats, marks: dict[str, Path]) -> None:
     plan = await executing(house, deploy(script(waiting(marks))))
-    async with real_executor(house, nats, drain_seconds=15) as process:
+    async with real_executor(house, nats, drain_seconds=122) as process:
         await begun(marks)
         process.signal(signal.SIGTERM)
         marks["go"].touch()
@@ -318,7 +320,7 @@ async def test_two_executors_share_runs_and_no_step_runs_twice(house: House, tar
         definition = await one.put(deploy(*steps))
         plan = await house.executing(*items, definition=definition)
         await asyncio.gather(*(one.ask(ExecuteItem(plan=plan, item=item.id)) for item in items))
-        await eventually(lambda: _succeeded(house, plan), 30, "the plan succeeds")
+        await eventually(lambda: _succeeded(house, plan), what="the plan succeeds")
     assert len(target.requests) == 20
     assert len(set(target.keys)) == 20
     assert sorted(count.read_text().split()) == sorted(f"{run_id(plan, item.id, 1)}/second/1" for item in items)
@@ -336,12 +338,12 @@ async def test_an_executor_with_less_to_do_takes_a_new_run_whoever_was_asked(
         plan = await house.executing(workflow_item("one"), workflow_item("two"), definition=definition)
         for item in ("one", "two"):
             runs.append((await busy.ask(ExecuteItem(plan=plan, item=item))).body["run"])
-            await eventually(lambda: _owner(house, runs[0]), 15, "the first run has an owner")
+            await eventually(lambda: _owner(house, runs[0]), what="the first run has an owner")
         async with house.executor():
-            await eventually(lambda: _owner(house, runs[1]), 15, "the second run has an owner")
+            await eventually(lambda: _owner(house, runs[1]), what="the second run has an owner")
             owners = [await _owner(house, run) for run in runs]
             marks["go"].touch()
-            await eventually(lambda: _succeeded(house, plan), 30, "the plan succeeds")
+            await eventually(lambda: _succeeded(house, plan), what="the plan succeeds")
     assert owners[0] != owners[1]
 
 

@@ -30,13 +30,13 @@ def folder(tmp_path: Path) -> Iterator[StepFolder]:
 
 
 async def _ended(folder: StepFolder, *children: "subprocess.Popen[bytes]") -> None:
-    await eventually(lambda: not folder.alive and all(child.poll() is not None for child in children), 10, "it ends")
+    await eventually(lambda: not folder.alive and all(child.poll() is not None for child in children), what="it ends")
 
 
 async def test_of_twenty_starters_one_starts(folder: StepFolder, tmp_path: Path) -> None:
     script = f"echo ran >> {tmp_path}/count"
     children = await asyncio.gather(*(asyncio.to_thread(folder.spawn, script, ENV) for _ in range(20)))
-    await eventually(lambda: folder.exit_code is not None, 10, "it ends")
+    await eventually(lambda: folder.exit_code is not None, what="it ends")
     await _ended(folder, *children)
     assert (tmp_path / "count").read_text() == "ran\n"
     assert folder.exit_code == 0
@@ -52,7 +52,7 @@ async def test_a_forbidden_start_never_happens(folder: StepFolder, tmp_path: Pat
 
 async def test_what_has_started_cannot_be_forbidden(folder: StepFolder) -> None:
     child = await asyncio.to_thread(folder.spawn, "sleep 1000", ENV)
-    await eventually(lambda: folder.alive, 10, "it lives")
+    await eventually(lambda: folder.alive, what="it lives")
     assert not folder.forbid()
 
     def asked_to_end() -> bool:
@@ -60,7 +60,7 @@ async def test_what_has_started_cannot_be_forbidden(folder: StepFolder) -> None:
         folder.signal_group(signal.SIGTERM)
         return folder.exit_code is not None
 
-    await eventually(asked_to_end, 10, "it ends")
+    await eventually(asked_to_end, what="it ends")
     await _ended(folder, child)
     assert folder.exit_code == 128 + signal.SIGTERM
 
@@ -89,7 +89,7 @@ async def test_an_end_is_known_although_its_starter_was_stopped_before_it_let_go
 
 async def test_what_a_killed_wrapper_left_behind_is_found_and_ended(folder: StepFolder, tmp_path: Path) -> None:
     child = await asyncio.to_thread(folder.spawn, f"echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done", ENV)
-    await eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), 10, "it runs")
+    await eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), what="it runs")
     started = folder.started
     assert started is not None
     os.kill(started.pid, signal.SIGKILL)
@@ -97,7 +97,7 @@ async def test_what_a_killed_wrapper_left_behind_is_found_and_ended(folder: Step
     left = int((tmp_path / "pid").read_text())
     assert Path(f"/proc/{left}").exists()
     folder.kill_leftovers()
-    await eventually(lambda: not _lives(left), 10, "it is gone")
+    await eventually(lambda: not _lives(left), what="it is gone")
 
 
 def _lives(pid: int) -> bool:
@@ -109,7 +109,7 @@ def _lives(pid: int) -> bool:
 
 async def test_after_forgetting_the_claim_still_stands(folder: StepFolder, tmp_path: Path) -> None:
     first = await asyncio.to_thread(folder.spawn, f"echo ran >> {tmp_path}/count", ENV)
-    await eventually(lambda: folder.exit_code is not None, 10, "it ends")
+    await eventually(lambda: folder.exit_code is not None, what="it ends")
     await _ended(folder, first)
     folder.forget()
     assert not folder.output.exists()
@@ -140,14 +140,14 @@ async def test_an_end_that_a_stopping_executor_made_and_could_not_tell_is_not_bl
     job = Job("p", "i", "ab", 0, 1, "key", step, {}, {}, SystemClock().now(), resumed=True, place="here")
     folder = StepFolder(tmp_path / "runs" / "ab" / "0-1", "key")
     child = await asyncio.to_thread(folder.spawn, "sleep 1000", ENV)
-    await eventually(lambda: folder.alive, 10, "it lives")
+    await eventually(lambda: folder.alive, what="it lives")
     folder.note_stop("executor_stopped")
 
     def asked_to_end() -> bool:
         folder.signal_group(signal.SIGTERM)
         return folder.exit_code is not None
 
-    await eventually(asked_to_end, 10, "it ends")
+    await eventually(asked_to_end, what="it ends")
     await _ended(folder, child)
     ended = await scripts.perform(job, Stop())
     assert (ended.outcome, ended.error) == ("cancelled", "executor_stopped")

@@ -15,6 +15,7 @@ from contracts.run import run_id
 from contracts.values import Item, TextSpec
 from contracts.workflow import HttpStep, WorkflowInput
 from infra.blobs import Blobs
+from infra.clock import SetClock, SystemClock
 from tests.support.executing import (
     House,
     Target,
@@ -196,12 +197,13 @@ async def test_a_failed_item_keeps_the_plan_executing_until_it_is_waived(house: 
 
 
 async def test_a_timeout_ends_the_whole_process_group_also_a_stubborn_grandchild(house: House) -> None:
-    async with house.executor() as executor:
+    clock = SetClock(SystemClock().now())
+    async with house.executor(clock=clock) as executor:
         definition = await executor.put(
             deploy(
                 script(
                     "(trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > ../grandchild; while :; do sleep 0.1; done') & wait",
-                    timeout_seconds=1,
+                    timeout_seconds=60,
                 )
             )
         )
@@ -210,6 +212,7 @@ async def test_a_timeout_ends_the_whole_process_group_also_a_stubborn_grandchild
         run = run_id(plan, "deploy", 1)
         grandchild = await pid_in(house.data / "runs" / run / "0-1" / "grandchild")
         assert is_running(grandchild)
+        clock.advance(60)
         failed = await house.item_is(plan, "failed")
         assert "timeout" in failed.attempts[-1].error
         await eventually(lambda: not is_running(grandchild), what="the grandchild is gone")
@@ -304,7 +307,7 @@ async def test_a_hundred_megabytes_of_output_cost_no_memory_also_where_a_secret_
         plan = await house.executing(workflow_item(), definition=definition)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         await executor.ask(ExecuteItem(plan=plan, item="deploy"))
-        state = await house.item_is(plan, "done", timeout=40)
+        state = await house.item_is(plan, "done")
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 30_000, f"{grown} kB"
     run = await house.run(run_id(plan, "deploy", 1))

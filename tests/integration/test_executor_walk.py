@@ -63,7 +63,7 @@ async def status_is(house: House, plan: str, status: str) -> None:
         assert found == status, found
         return True
 
-    await eventually(check, 15, f"the plan is {status}")
+    await eventually(check, what=f"the plan is {status}")
 
 
 async def types_of(house: House, plan: str) -> list[str]:
@@ -89,7 +89,7 @@ async def settle_down(house: House, *executors: Any) -> None:
         reactors = [one.executor.reactor for one in executors]
         return all(reactor.position >= head.position and not reactor.busy for reactor in reactors)
 
-    await eventually(seen, 10, "the executors have seen it all")
+    await eventually(seen, what="the executors have seen it all")
 
 
 async def test_approval_starts_the_plan_and_completing_all_ends_it(house: House) -> None:
@@ -161,7 +161,7 @@ async def test_the_windows_end_times_out_and_cancels_what_runs_where_the_plan_sa
         await _begun(house, plan)
         clock.advance(3600)
         await status_is(house, plan, "timeout")
-        await eventually(lambda: _ended(house, plan, "cancelled"), 15)
+        await eventually(lambda: _ended(house, plan, "cancelled"))
     times_out = (await house.admin.read_stream(f"plan-{plan}"))[-2]
     assert times_out.type == "plan.timed_out.v1"
     assert times_out.payload == b'{"reason":"window_end","open":["notes"],"running":["deploy"]}'
@@ -180,7 +180,7 @@ async def test_the_windows_end_lets_running_work_finish_by_default(house: House,
         clock.advance(3600)
         await status_is(house, plan, "timeout")
         go.touch()
-        await eventually(lambda: _ended(house, plan, "done"), 15)
+        await eventually(lambda: _ended(house, plan, "done"))
     assert (await house.read(plan)).status == "timeout"
     assert (await house.item(plan)).status == "done"
 
@@ -189,7 +189,7 @@ async def _begun(house: House, plan: str) -> None:
     async def check() -> bool:
         return bool(await house.run_events(run_id(plan, "deploy", 1), "run.step_started.v1"))
 
-    await eventually(check, 15, "the step has begun")
+    await eventually(check, what="the step has begun")
 
 
 async def _ended(house: House, plan: str, outcome: str) -> bool:
@@ -223,7 +223,7 @@ async def test_a_schedule_that_was_slept_through_is_recorded_once_and_left_to_th
     async with house.executor(clock=clock_at(NOON - timedelta(hours=1))):
         plan = await house.plan(NOTES, schedule=Schedule(at=NOON, catch_up_seconds=600))
     async with house.executor(clock=clock_at(NOON + timedelta(hours=1))) as executor:
-        await eventually(lambda: _missed(house, plan), 10)
+        await eventually(lambda: _missed(house, plan))
         await settle_down(house, executor)
         assert (await types_of(house, plan)).count("plan.schedule_missed.v1") == 1
         await executor.ask(StartPlan(plan=plan))
@@ -259,7 +259,7 @@ async def test_reopening_ends_what_runs_and_the_item_can_run_again(house: House,
         assert sealed is not None
         content = (await house.read(plan)).content
         await house.append(plan, PlanReopened(reason="typo"), seal_of(content, sealed.workflows))
-        await eventually(lambda: _ended(house, plan, "cancelled"), 15)
+        await eventually(lambda: _ended(house, plan, "cancelled"))
         await executor.ask(StartPlan(plan=plan))
         go.touch()
         answer = await executor.ask(ExecuteItem(plan=plan, item="deploy"))
@@ -321,13 +321,13 @@ async def test_reopening_twice_and_cancelling_the_draft_ends_stubborn_work_and_k
         plan = await house.executing(*items, definition=definition)
         await one.ask(CompleteItem(plan=plan, item="notes"))
         await one.ask(ExecuteItem(plan=plan, item="deploy"))
-        stubborn = int(str(await eventually(lambda: pid.exists() and pid.read_text().strip(), 15, "the step runs")))
+        stubborn = int(str(await eventually(lambda: pid.exists() and pid.read_text().strip(), what="the step runs")))
         sealed = (await house.read(plan)).seal
         assert sealed is not None
         again = seal_of((await house.read(plan)).content, sealed.workflows)
         await house.append(plan, PlanReopened(reason="typo"), again, PlanReopened(reason="another"))
-        await eventually(lambda: not _lives(stubborn), 15, "the whole group is gone")
-        await eventually(lambda: _ended(house, plan, "cancelled"), 15)
+        await eventually(lambda: not _lives(stubborn), what="the whole group is gone")
+        await eventually(lambda: _ended(house, plan, "cancelled"))
         await house.append(plan, again)
         assert [(await house.item(plan, item.id)).status for item in items] == ["todo", "done", "todo"]
         await house.append(plan, PlanReopened(), PlanCancelled(reason="no"))

@@ -102,7 +102,7 @@ async def _status(site: Site, plan: str, status: str) -> str:
         assert view["status"] == status, view["status"]
         return str(view["seal"]["value"])
 
-    return str(await eventually(seal, 20))
+    return str(await eventually(seal))
 
 
 async def _really(site: Site, plan: str) -> None:
@@ -121,7 +121,7 @@ async def _really(site: Site, plan: str) -> None:
         items = (await site.view(plan))["items"]
         return [item["status"] for item in items] == ["done", "done", "done", "todo"]
 
-    await eventually(branches_are_done, 30)
+    await eventually(branches_are_done)
     for step in ("mail", "chat"):
         await site("POST", f"{path}/items/announce/tick", {"step": step})
     await site("POST", f"{path}/items/announce/complete", {})

@@ -50,8 +50,8 @@ async def test_the_database_away_is_a_503_on_reads_and_writes_and_the_same_reque
         assert (await site("GET", "/healthz", as_="")).status == 200
     finally:
         await postgres.start()
-    again = await eventually(lambda: _created(site, "through-the-storm"), timeout=20)
-    await eventually(lambda: _ready(site, 200), timeout=20, what="ready again")
+    again = await eventually(lambda: _created(site, "through-the-storm"))
+    await eventually(lambda: _ready(site, 200), what="ready again")
     assert (await site.view(plan))["version"] == 1
     once_more = await site("POST", "/api/v1/plans", NEW, idempotency_key="through-the-storm")
     assert once_more.body["id"] == again.body["id"]
@@ -69,8 +69,8 @@ async def test_nats_away_is_a_503_on_writes_while_reads_go_on_and_it_comes_back_
         await eventually(lambda: _ready(site, 503), what="not ready")
     finally:
         await nats.start()
-    await eventually(lambda: _created(site, "no-bus"), timeout=20)
-    await eventually(lambda: _ready(site, 200), timeout=20, what="ready again")
+    await eventually(lambda: _created(site, "no-bus"))
+    await eventually(lambda: _ready(site, 200), what="ready again")
 
 
 async def _created(site: Site, key: str) -> Answer | None:

@@ -19,7 +19,7 @@ from tests.support.hooked import LOOPBACK, MASTER, SECRET
 from tests.support.receiver import Receiver
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_site
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 GATES = {"finish_planning": {"deadline_seconds": 3_600, "systems": ["endpoint:board", "user:ana"]}}
 
@@ -36,7 +36,7 @@ async def site(postgres: Postgres, nats: Nats, tmp_path_factory: pytest.TempPath
             "master_key": key,
         }
         ground: Ground = await site.apps.start("hook_dispatcher", Settings, build, **more)
-        await ground.bus.wait_connected(10)
+        await ground.bus.wait_connected(PATIENCE_SECONDS)
         await eventually(lambda: "Reactor._follow" in repr(asyncio.all_tasks()), what="the dispatcher follows the log")
         yield site
 

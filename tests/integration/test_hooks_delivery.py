@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from contracts.delivery import DeliveryAttempted, DeliveryCreated, DeliveryFaile
 from contracts.plan_events import ExecutionStarted, GateOpened, PlanEdited, StartRequested
 from contracts.seal import seal_of
 from contracts.values import Changes, GateRule, Gates
-from infra.embedded.ports import free_port
+from infra.clock import SetClock
 from infra.eventlog import Append
 from infra.eventlog.model import Outcome
 from infra.projection import rebuild
@@ -125,21 +126,24 @@ async def test_a_failing_receiver_gets_the_same_hook_again_under_the_same_id(hou
 
 
 async def test_a_receiver_that_hangs_is_given_up_on_and_tried_again(house: Hooked) -> None:
-    await house.dispatch(hook_timeout_seconds=0.2)
-    async with Receiver("hang", 204) as receiver:
+    await house.dispatch(hook_timeout_seconds=0.2, hook_schedule_seconds=(0.0, *[0.05] * 50))
+    async with Receiver(*["hang"] * 50) as receiver:
         await house.endpoint("board", receiver.url, events=("finish_planning",))
         await house.plan()
-        (row,) = await house.delivered()
-    failed = [e for e in await house.events(f"delivery-{row['id']}") if isinstance(e, DeliveryFailed)]
-    assert [one.error for one in failed] == ["timeout"]
-    assert len(receiver.requests) == 2
+        await eventually(lambda: len(receiver.requests) >= 2, what="it is tried again")
+        (row,) = await house.deliveries()
+        failed = [e for e in await house.events(f"delivery-{row['id']}") if isinstance(e, DeliveryFailed)]
+    assert {one.error for one in failed} == {"timeout"}
+    assert {hook.id for hook in receiver.requests} == {row["id"]}
 
 
 async def test_a_hook_that_nobody_takes_ends_as_a_dead_delivery_with_its_reason(house: Hooked) -> None:
     await house.dispatch(hook_schedule_seconds=(0.0, 0.01))
-    await house.endpoint("nobody", f"http://127.0.0.1:{free_port()}/", events=("finish_planning",))
-    await house.plan()
-    (row,) = await house.delivered("dead")
+    with socket.socket() as deaf:  # bound, so that nobody else is given the port, and never listening
+        deaf.bind(("127.0.0.1", 0))
+        await house.endpoint("nobody", f"http://127.0.0.1:{deaf.getsockname()[1]}/", events=("finish_planning",))
+        await house.plan()
+        (row,) = await house.delivered("dead")
     assert (row["attempts"], row["last_error"]) == (2, "refused: nobody listens there")
     assert (await house.types(f"delivery-{row['id']}"))[-2:] == ["delivery.failed.v1", "delivery.died.v1"]
 
@@ -262,7 +266,7 @@ async def test_several_dispatchers_make_each_attempt_once(house: Hooked) -> None
 
 
 async def test_one_receiver_that_hangs_does_not_hold_up_the_others(house: Hooked) -> None:
-    await house.dispatch(hook_concurrency=5, hook_timeout_seconds=30.0)
+    await house.dispatch(hook_concurrency=5)
     async with Receiver(*["hang"] * 20) as stuck, Receiver() as quick:
         await house.endpoint("stuck", stuck.url, events=("finish_planning",))
         for _ in range(8):
@@ -315,19 +319,20 @@ async def test_a_dispatcher_that_is_killed_between_intent_and_outcome_loses_noth
                 "GONOGO_MASTER_KEY": MASTER,
                 "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
                 "GONOGO_HOOK_PORTS": "1-65535",
-                "GONOGO_HOOK_TIMEOUT_SECONDS": "1",
+                "GONOGO_HOOK_TIMEOUT_SECONDS": "60",
                 "GONOGO_LOG_LEVEL": "error",
             },
         )
         try:
             await house.plan()
-            await eventually(lambda: receiver.requests, timeout=20)
+            await eventually(lambda: receiver.requests)
         finally:
             process.kill()
             await process.wait()
         (sent,) = receiver.requests
         assert (await house.types(f"delivery-{sent.id}"))[-1] == "delivery.attempted.v1"
-        await house.dispatch(hook_timeout_seconds=1.0)
+        house.clock.advance(120)  # the killed one may have been about to succeed until its time was up
+        await house.dispatch()
         (row,) = await house.delivered()
     assert len({hook.id for hook in receiver.requests}) == 1
     assert len(receiver.requests) == 2
@@ -336,7 +341,7 @@ async def test_a_dispatcher_that_is_killed_between_intent_and_outcome_loses_noth
 
 
 async def test_a_dispatcher_that_is_stopped_hands_its_attempt_back(house: Hooked) -> None:
-    first = await house.dispatch(hook_timeout_seconds=60.0)
+    first = await house.dispatch()
     async with Receiver("hang", 204) as receiver:
         await house.endpoint("board", receiver.url, events=("finish_planning",))
         await house.plan()
@@ -349,7 +354,7 @@ async def test_a_dispatcher_that_is_stopped_hands_its_attempt_back(house: Hooked
 
 
 async def test_an_owner_that_was_away_too_long_cannot_record_its_outcome(house: Hooked) -> None:
-    await house.dispatch(hook_timeout_seconds=10.0)
+    await house.dispatch()
     async with Receiver() as other:
         async with Receiver("hang") as receiver:
             await house.endpoint("board", receiver.url, events=("finish_planning",))
@@ -432,7 +437,7 @@ async def test_the_body_of_a_delivery_is_that_of_the_moment_when_it_was_raised(h
 
 
 async def test_the_intent_says_until_when_its_outcome_may_come(house: Hooked) -> None:
-    await house.dispatch(hook_timeout_seconds=7.0)
+    await house.dispatch(SetClock(house.clock.now()), hook_timeout_seconds=7.0)
     async with Receiver() as receiver:
         await house.endpoint("board", receiver.url, events=("finish_planning",))
         await house.plan()

@@ -99,6 +99,8 @@ async def dispatching(house: Hooked) -> AsyncIterator[asyncio.subprocess.Process
             "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
             "GONOGO_HOOK_PORTS": "1-65535",
             "GONOGO_HOOK_TIMEOUT_SECONDS": "0.5",
+            "GONOGO_HOOK_SCHEDULE_SECONDS": ",".join(["0", *["0.05"] * 100]),  # tries as often as it takes
+            "GONOGO_HOOK_BREAKER_FAILURES": "0",
             "GONOGO_LOG_LEVEL": "error",
         },
     )
@@ -117,8 +119,8 @@ async def test_dispatchers_that_are_killed_while_they_send_lose_no_hook_and_chan
         wanted = {(await raised(house, endpoint))[0] for _ in range(12)}
         for enough in (1, 5):
             async with dispatching(house):
-                await eventually(lambda enough=enough: len(receiver.requests) >= enough, timeout=30)
-        await house.dispatch(hook_timeout_seconds=0.5)
+                await eventually(lambda enough=enough: len(receiver.requests) >= enough)
+        await house.dispatch()
         await house.delivered(count=len(wanted))
     assert {hook.id for hook in receiver.requests} == wanted
     bodies = {hook.id: {again.body for again in receiver.requests if again.id == hook.id} for hook in receiver.requests}

@@ -1,5 +1,6 @@
 """Letters to approvers by a real mail server: to whom, with what, again when it was away, once and no more."""
 
+import socket
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from typing import Any
@@ -17,7 +18,7 @@ from services.approval.views import Rendered
 from tests.support.mailbox import LOGIN, Mailbox, certificate, open_mailbox
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_log, open_site
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 PEOPLE = ("olivia", "ana", "ben")
 LETTER = Rendered("Please vote", "Look.", "<p>Look.</p>")
@@ -29,7 +30,7 @@ def settings(port: int, **more: Any) -> dict[str, Any]:
         "smtp_port": port,
         "smtp_tls": "none",
         "smtp_from": "GoNoGo <gonogo@example.org>",
-        "smtp_timeout_seconds": 5.0,
+        "smtp_timeout_seconds": PATIENCE_SECONDS,
         "smtp_schedule_seconds": (0.05, 0.05, 0.05),
         "public_url": "https://gonogo.example",
         **more,
@@ -213,9 +214,10 @@ async def test_starttls_with_a_login(tmp_path_factory: pytest.TempPathFactory) -
 
 
 async def test_a_mail_server_that_is_away_is_an_outcome() -> None:
-    async with open_mailbox() as mailbox:
-        port = mailbox.port
-    assert [one.error for one in await mailer(port).send([addressed(), addressed()])] == ["connection", "connection"]
+    with socket.socket() as deaf:  # bound, so that nobody else is given the port, and never listening
+        deaf.bind(("127.0.0.1", 0))
+        sent = await mailer(deaf.getsockname()[1]).send([addressed(), addressed()])
+    assert [one.error for one in sent] == ["connection", "connection"]
 
 
 async def test_one_refused_letter_does_not_keep_the_others_back() -> None:

@@ -19,6 +19,7 @@ from infra.ids import random_id
 from tests.integration.test_gateway_reading import put_in
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_log, open_site
+from tests.support.wait import PATIENCE_SECONDS
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -61,7 +62,7 @@ class Viewer:
     async def next(self) -> dict[str, Any]:
         """The next event, with its name as `event`."""
         found: dict[str, Any] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while line := (await self._response.content.readline()).decode():
                 name, _, value = line.rstrip("\n").partition(": ")
                 if name == "id":

@@ -6,18 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import pytest_asyncio
 
 from services.gateway import app as gateway_app
 from services.gateway.config import GatewaySettings
+from tests.support.clocks import MovedClock
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_site
 from tests.support.wait import eventually
 
+TTL_SECONDS = 600.0
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
 
 @pytest_asyncio.fixture
-async def site(postgres: Postgres, nats: Nats, tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(postgres, nats, tmp_path, presence_seconds=1.0) as site:
+async def site(postgres: Postgres, nats: Nats, tmp_path: Path, clock: MovedClock) -> AsyncIterator[Site]:
+    async with open_site(postgres, nats, tmp_path, clock=clock, presence_seconds=TTL_SECONDS) as site:
         yield site
 
 
@@ -36,15 +45,17 @@ async def events(site: Site, url: str, plan: str) -> AsyncIterator[tuple[dict[st
                 fields = {}
 
 
-async def test_two_gateways_tell_their_listeners_who_is_on_which_section_until_they_fall_silent(site: Site) -> None:
+async def test_two_gateways_tell_their_listeners_who_is_on_which_section_until_they_fall_silent(
+    site: Site, clock: MovedClock
+) -> None:
     plan = await site.plan()
     path = f"/api/v1/plans/{plan}/presence"
-    settings = site.apps.settings("gateway", GatewaySettings, http_port=0, presence_seconds=1.0)
-    async with gateway_app.build(settings) as other:
+    settings = site.apps.settings("gateway", GatewaySettings, http_port=0, presence_seconds=TTL_SECONDS)
+    async with gateway_app.build(settings, clock) as other:
         await eventually(lambda: other.ready() is None, what="the other gateway is ready")
         url = f"http://127.0.0.1:{other.port}"
         came = await site("POST", path, {"session": "tab-1", "section": "items", "item": "announce", "version": 1})
-        assert (came.status, came.body["ttl_seconds"]) == (200, 1.0)
+        assert (came.status, came.body["ttl_seconds"]) == (200, TTL_SECONDS)
 
         async def seen() -> bool:
             found = await site("GET", f"{url}{path}")
@@ -66,6 +77,7 @@ async def test_two_gateways_tell_their_listeners_who_is_on_which_section_until_t
             await eventually(lambda: heard and heard[-1][1] == ["items"], what="told on coming")
             await site("POST", path, {"session": "tab-1", "section": "window"})
             await eventually(lambda: heard[-1][1] == ["window"], what="told on moving")
+            clock.advance(TTL_SECONDS)
             await eventually(lambda: heard[-1][1] == [], what="told on falling silent")
             await site("POST", path, {"session": "tab-1"})
             await eventually(lambda: heard[-1][1] == [""], what="told on coming back")

@@ -59,7 +59,7 @@ async def running(language: str, folder: Path, gateway: str) -> AsyncIterator[st
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        await eventually(lambda: _listens(port), timeout=20)
+        await eventually(lambda: _listens(port))
         yield f"http://127.0.0.1:{port}/hooks"
     finally:
         process.kill()

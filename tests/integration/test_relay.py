@@ -24,7 +24,7 @@ from infra.relay import STANDING_BY, LogWatch, Relay
 from infra.tail import Wake
 from tests.support.facts import append, change, command, cut
 from tests.support.servers import Dsns, Nats, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 Start = Callable[..., Awaitable[Relay]]
 
@@ -52,7 +52,7 @@ async def observer(nats: Nats) -> AsyncIterator[JetStreamContext]:
     connection = await nats_client.connect(
         nats.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=quiet, **nats.login("relay")
     )
-    yield connection.jetstream(timeout=2)
+    yield connection.jetstream(timeout=10)
     await connection.close()
 
 
@@ -106,7 +106,7 @@ async def mirrored(observer: JetStreamContext, log: EventLog) -> None:
     async def there() -> bool:
         return await last(observer) == head.position and await epoch_of(observer) == head.epoch
 
-    await eventually(there, timeout=30, what=f"the mirror at {head}")
+    await eventually(there, what=f"the mirror at {head}")
     await equal(observer, log)
 
 
@@ -127,7 +127,7 @@ async def equal(observer: JetStreamContext, log: EventLog) -> None:
         position = 0
         while position < head.position:
             for fact in await log.read_after(position):
-                message = await subscription.next_msg(timeout=5)
+                message = await subscription.next_msg(timeout=PATIENCE_SECONDS)
                 position = fact.position
                 assert message.metadata.sequence.stream == position
                 assert message.subject == event_subject(fact.stream, fact.type)
@@ -246,7 +246,7 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over_when_its_session
         )
         return second.obstacle is None
 
-    await eventually(takes_over, timeout=20)
+    await eventually(takes_over)
     await admin.close()
     await append(log, 10)
     await mirrored(observer, log)
@@ -287,7 +287,7 @@ async def test_a_killed_nats_loses_no_event_and_doubles_none(
     async with load(log):
         for _ in range(3):
             position = relay.position
-            await eventually(lambda position=position: relay.position > position, timeout=20)
+            await eventually(lambda position=position: relay.position > position)
             await nats.kill()
             await append(log, 10)
             await nats.start()

@@ -342,11 +342,11 @@ async def test_two_hundred_plans_in_all_statuses_go_on_where_they_were(
             for kind, story in stories:
                 assert (await state_of(log, story.plan)).status == kind.status
             async with running(apps):
-                await eventually(lambda: everything_went_on(log, stories), 60, "each plan goes on")
+                await eventually(lambda: everything_went_on(log, stories), 300, "each plan goes on")
             head = (await log.head()).position
             async with running(apps):
                 last = await yesterday.plan(last_kind, len(stories))  # its turn comes after all that a sweep names
-                await eventually(lambda: everything_went_on(log, [(last_kind, last)]), 30, "all was looked at again")
+                await eventually(lambda: everything_went_on(log, [(last_kind, last)]), what="all was looked at again")
             assert {fact.stream for fact in await log.read_after(head)} == {f"plan-{last.plan}"}
         finally:
             await log.close()

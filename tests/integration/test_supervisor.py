@@ -19,7 +19,7 @@ from infra.supervise import GaveUp, System
 from tests.support.supervised import stub
 from tests.support.wait import eventually
 
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 def living(folder: Path) -> list[int]:
@@ -88,7 +88,7 @@ async def supervise(folder: Path, tmp_path: Path) -> AsyncIterator[Supervise]:
     yield supervise
     for supervisor in started:
         await supervisor.child.stop((signal.SIGTERM, 30))
-    await eventually(lambda: not living(folder), 20, "everything has ended")
+    await eventually(lambda: not living(folder), what="everything has ended")
 
 
 async def test_a_signal_stops_everything_with_exit_code_zero(supervise: Supervise, folder: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_finds_the_
     secrets = {file.name: file.read_bytes() for file in (folder / "secrets").iterdir()}
     supervisor.child.signal(signal.SIGKILL)
     await supervisor.ends()
-    await eventually(lambda: not living(folder), 30, "the children end by themselves")
+    await eventually(lambda: not living(folder), what="the children end by themselves")
     again = await supervise("planner")
     await again.says("0 migrations applied")
     await again.says("ready in ")

@@ -11,6 +11,7 @@ from infra.config import Secret, Settings
 from infra.ids import random_id
 from infra.requests import decode_reply, encode_request, fingerprint_of
 from tests.support.servers import Dsns, Nats, Postgres
+from tests.support.wait import PATIENCE_SECONDS
 
 S = TypeVar("S", bound=Settings)
 
@@ -50,7 +51,9 @@ class Apps:
         """Send a command and wait for its answer. Without a key it is a new command each time."""
         key = key or random_id()
         request = Request(command, actor, key, fingerprint_of(actor.id, command), at, if_match)
-        return decode_reply(await self.bus.request(SERVICE_OF[type(command)], encode_request(request)))
+        # Much longer than anything takes: sent again, a command is told so, and a test that counts would see two.
+        body = encode_request(request)
+        return decode_reply(await self.bus.request(SERVICE_OF[type(command)], body, timeout=PATIENCE_SECONDS))
 
     async def accepted(self, command: AnyCommand, actor: Actor, **more: Any) -> Accepted:
         """As `ask`, and it must be accepted."""

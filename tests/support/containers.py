@@ -18,7 +18,7 @@ from tests.support.wait import eventually
 
 POSTGRES_IMAGE = "postgres:18"
 NATS_IMAGE = "nats:2.15"
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 class ContainerControl:

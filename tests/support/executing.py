@@ -114,7 +114,7 @@ class House:
     async def item(self, plan: str, item: str = "deploy") -> ItemState:
         return (await self.read(plan)).state_of(item)
 
-    async def item_is(self, plan: str, status: str, item: str = "deploy", timeout: float = 15) -> ItemState:
+    async def item_is(self, plan: str, status: str, item: str = "deploy") -> ItemState:
         """The item, once it has this status."""
 
         async def check() -> ItemState | None:
@@ -122,7 +122,7 @@ class House:
             assert state.status == status, f"{state.status}: {[attempt.error for attempt in state.attempts]}"
             return state
 
-        found = await eventually(check, timeout, f"item {item} is {status}")
+        found = await eventually(check, what=f"item {item} is {status}")
         assert found is not None
         return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[2]
 GONOGO = (sys.executable, "-m", "services.cli")
@@ -44,7 +44,7 @@ async def start(*arguments: str, env: Mapping[str, str] = {}) -> asyncio.subproc
     )
 
 
-async def gonogo(*arguments: str, env: Mapping[str, str] = {}, timeout_seconds: float = 120) -> Ended:
+async def gonogo(*arguments: str, env: Mapping[str, str] = {}, timeout_seconds: float = 180) -> Ended:
     """A command to its end. It is killed, and the test fails, when it does not end."""
     process = await start(*arguments, env=env)
     try:
@@ -88,7 +88,7 @@ async def up(data: Path) -> AsyncIterator[Up]:
     told: list[str] = []
     readers = [asyncio.create_task(_read(stream, told)) for stream in (process.stdout, process.stderr)]
     try:
-        await eventually(lambda: _complete(told, process), timeout=90, what="gonogo up to be ready")
+        await eventually(lambda: _complete(told, process), timeout=180, what="gonogo up to be ready")
         url = next(line.split()[1] for line in told if line.startswith("Address"))
         tokens = msgspec.json.decode((data / "secrets" / "tokens.json").read_bytes(), type=dict[str, str])
         assert all(any(token in line for line in told) for token in tokens.values())
@@ -96,7 +96,7 @@ async def up(data: Path) -> AsyncIterator[Up]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(process.wait(), 60)
+        await asyncio.wait_for(process.wait(), PATIENCE_SECONDS)
         await asyncio.gather(*readers)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from contracts.plan_events import Event, ExecutionStarted, ItemsSettled, PlanCre
 from contracts.registry import decode, encode
 from contracts.seal import seal_of
 from contracts.values import Content
-from infra.clock import SystemClock
+from infra.clock import Clock
 from infra.config import Secret
 from infra.eventlog import Append, Appended, Conflict, Draft, EventLog
 from infra.ground import Ground
@@ -26,8 +27,9 @@ from services.hook_dispatcher.config import Settings
 from tests.support.apps import Apps, open_apps
 from tests.support.builders import ADA, OLIVIA
 from tests.support.builders import content as plan_content
+from tests.support.clocks import MovedClock
 from tests.support.servers import Nats, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 MASTER = "ab" * 32
 SECRET = "whsec_" + "c2VjcmV0IG9mIGEgdGVzdCE="
@@ -40,20 +42,26 @@ class Hooked:
     def __init__(self, apps: Apps, log: EventLog) -> None:
         self.apps = apps
         self.log = log
-        self.clock = SystemClock()
+        self.clock = MovedClock()
         self.grounds: list[Ground] = []
 
-    async def dispatch(self, **settings: Any) -> Ground:
-        """Start a dispatcher that tries again quickly. Loopback is allowed unless the test says otherwise."""
+    async def dispatch(self, clock: Clock | None = None, **settings: Any) -> Ground:
+        """Start a dispatcher that tries again quickly. Loopback is allowed unless the test says otherwise.
+
+        Receivers may take a minute: an attempt that fails because the machine stands still would be one that is counted.
+        """
         more = {
             "hook_allow": LOOPBACK,
             "hook_ports": ("1-65535",),
             "master_key": Secret(MASTER),
             "hook_schedule_seconds": (0.0, 0.05, 0.05, 0.05),
-            "hook_timeout_seconds": 5.0,
+            "hook_timeout_seconds": 60.0,
+            "hook_connect_seconds": 60.0,
         } | settings
-        ground: Ground = await self.apps.start("hook_dispatcher", Settings, build, **more)
-        await ground.bus.wait_connected(10)
+        ground: Ground = await self.apps.start(
+            "hook_dispatcher", Settings, partial(build, clock=clock or self.clock), **more
+        )
+        await ground.bus.wait_connected(PATIENCE_SECONDS)
         self.grounds.append(ground)
         return ground
 

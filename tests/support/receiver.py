@@ -38,13 +38,14 @@ class Receiver:
     """Listens on loopback. `answers` are used one after the other; when they are used up, 204.
 
     A number is a status, `hang` never answers (until the client goes), `echo` repeats a challenge, a mapping
-    is `{"status": ..., **headers}`.
+    is `{"status": ..., **headers}`. While `hold` is set to an event, answers wait for it.
     """
 
     def __init__(self, *answers: int | str | Mapping[str, Any], tls: ssl.SSLContext | None = None) -> None:
         self.answers = list(answers)
         self._tls = tls
         self.requests: list[Received] = []
+        self.hold: asyncio.Event | None = None
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -66,6 +67,8 @@ class Receiver:
         body = await request.read()
         self.requests.append(Received(request.path, {k.lower(): v for k, v in request.headers.items()}, body))
         answer = self.answers.pop(0) if self.answers else 204
+        if self.hold is not None:
+            await self.hold.wait()
         if answer == "hang":
             await asyncio.Event().wait()
         if answer == "echo":

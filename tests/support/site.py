@@ -15,6 +15,7 @@ import msgspec
 
 from contracts.commands import Accepted, Denied, Reply, Request
 from infra.bus import Bus
+from infra.clock import Clock
 from infra.config import Secret
 from infra.eventlog import EventLog
 from infra.identity import Identities
@@ -31,7 +32,7 @@ from services.planner.config import Settings as PlannerSettings
 from tests.support.apps import Apps, open_apps
 from tests.support.interface import Interface
 from tests.support.servers import Nats, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 PEOPLE = {"olivia": (), "ana": ("sre",), "ben": ("sre",), "ada": ()}
 ITEMS = [{"id": "announce", "name": "Announce", "spec": {"type": "text", "content": "Tell them."}}]
@@ -113,11 +114,17 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    postgres: Postgres, nats: Nats, data: Path, *, approval: Mapping[str, Any] = {}, **settings: Any
+    postgres: Postgres,
+    nats: Nats,
+    data: Path,
+    *,
+    approval: Mapping[str, Any] = {},
+    clock: Clock | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Site]:
     """Planner, approval, audit and gateway on a fresh database. `ada` is administrator.
 
-    `approval` are settings of approval, the others are the gateway's.
+    `approval` are settings of approval, the others and `clock` are the gateway's.
     """
     async with open_apps(postgres, nats, data) as apps:
         tokens = await _people(apps)
@@ -127,7 +134,7 @@ async def open_site(
         key = settings.pop("master_key", None) or Secret(new_master_key())
         own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)
         async with AsyncExitStack() as ending, aiohttp.ClientSession() as session:
-            gateway = await ending.enter_async_context(gateway_app.build(own))
+            gateway = await ending.enter_async_context(gateway_app.build(own, clock))
             site = Site(apps, gateway, session, tokens, data, ending.aclose)
             await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
             # Also so that all connections stand before the test begins.
@@ -159,7 +166,7 @@ async def stub(apps: Apps, service: str, answer: Callable[[Request], Reply]) -> 
     bus = Bus(settings.nats_url, name=service, user=settings.nats_user, password=settings.nats_password.reveal())
     bus.serve(service, handle)
     await bus.start()
-    await bus.wait_connected(5)
+    await bus.wait_connected(PATIENCE_SECONDS)
     try:
         yield came
     finally:

@@ -31,8 +31,6 @@ log = structlog.get_logger()
 _MICROSECONDS = 1_000_000
 _TROUBLE_SECONDS = (0.1, 5.0)
 _EARLY_SECONDS = 0.005  # a loop's timers may be this much too early
-_LAST_TRIES_SECONDS = 2.0
-"""How long a stopping executor goes on telling an outcome to a log that does not take it."""
 
 
 class Fenced(Exception):
@@ -72,6 +70,8 @@ class Runs:
         self._closing = False
         self.way_seconds = (0.01, 0.1)
         """For each run that we drive, and at most: longer than an idle executor needs to see a new run."""
+        self.last_tries_seconds = 2.0
+        """How long a stopping executor goes on telling an outcome to a log that does not take it."""
 
     async def look(self, stream: str) -> None:
         """See what this run needs: an order to stop, a driver, its plan told, or to be looked at again later."""
@@ -285,7 +285,7 @@ class Runs:
                 return await self._own(stream)
             except Exception as error:
                 now = asyncio.get_running_loop().time()
-                last_try = min(last_try, now + _LAST_TRIES_SECONDS) if self._closing else math.inf
+                last_try = min(last_try, now + self.last_tries_seconds) if self._closing else math.inf
                 if isinstance(error, Fenced) or now >= last_try:
                     raise
                 _tell(stream, error)

@@ -27,6 +27,7 @@ from services.cli.hooks.told import callback_of, told_of
 from services.cli.output import Output
 from services.cli.problems import Problem
 from tests.support.receiver import Receiver
+from tests.support.wait import PATIENCE_SECONDS
 from tests.unit.cli.conftest import FakeGateway
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -231,13 +232,13 @@ async def run_beside(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        first = await asyncio.wait_for(process.stdout.readline(), 30)
+        first = await asyncio.wait_for(process.stdout.readline(), PATIENCE_SECONDS)
         url = msgspec.json.decode(first)["listening"]
         async with ClientSession() as session:
             for headers, body in posts:
                 async with session.post(url, data=body, headers=headers) as answer:
                     assert answer.status == 204
-        out, err = await asyncio.wait_for(process.communicate(stdin), 30)
+        out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE_SECONDS)
     finally:
         if process.returncode is None:
             process.kill()
