@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from contracts.difference import Difference
 from infra.limits import PLAN_BODY_BYTES
 from infra.projection import rebuild
 from services.audit import app as audit_app
@@ -208,7 +209,7 @@ async def test_versions_are_listed_shown_compared_and_restored(site: Site) -> No
     back = await site("POST", f"{path}/restore", {"version": 1}, if_match="*")
     assert back.status == 200, back.text
     same = (await site("GET", f"{path}/difference?old=1")).body
-    assert same["difference"] == {}
+    assert same["difference"] == msgspec.to_builtins(Difference())
     assert (await site("GET", f"{path}/versions")).body["versions"][0]["restored"] == 1
     assert (await site("POST", f"{path}/restore", {"version": 99}, if_match="*")).status == 404
     await site("POST", f"{path}/seal", if_match="*")
