@@ -200,11 +200,11 @@ class _Fitting:
             case inspect.LiteralType():
                 self._fault(path, f"must be one of {_listed([str(one) for one in wanted.values])}")
             case inspect.IntType():
-                self._fault(path, f"must be a whole number, not {_kind(value)}")
+                self._fault(path, f"must be a whole number{_instead(value)}")
             case inspect.FloatType():
-                self._fault(path, f"must be a number, not {_kind(value)}")
+                self._fault(path, f"must be a number{_instead(value)}")
             case inspect.BoolType():
-                self._fault(path, f"must be true or false, not {_kind(value)}")
+                self._fault(path, f"must be true or false{_instead(value)}")
             case inspect.DateTimeType():
                 self._fault(path, f"must be a time, not {_kind(value)}; {_example(wanted)}")
             case _:
@@ -326,6 +326,11 @@ def _kind(value: object) -> str:
             return "a group of fields"
         case _:
             return "a list"
+
+
+def _instead(value: object) -> str:
+    """What stands there; of a text without quotes it need not be said that it is one."""
+    return "" if isinstance(value, Plain) else f", not {_kind(value)}"
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -73,9 +73,9 @@ def test_a_wrong_word_is_answered_with_the_right_ones_and_a_wrong_number_with_it
     assert str(raised.value).split("; GONOGO_") == [
         "GONOGO_STATUS_PORT: must be 65535 or less (given '70000')",
         "LOG_LEVEL: must be one of debug, error, info, warning (given 'loud')",
-        "UVLOOP: must be true or false, not a text (given 'perhaps')",
-        "SECONDS: must be a number, not a text (given 'soon')",
-        "PAUSES: value 2 must be a number, not a text; value 3 must be 0 or more (given '1, x, -1')",
+        "UVLOOP: must be true or false (given 'perhaps')",
+        "SECONDS: must be a number (given 'soon')",
+        "PAUSES: value 2 must be a number; value 3 must be 0 or more (given '1, x, -1')",
         "ADDRESS: must be an address such as https://example.com (given 'here')",
     ]
 

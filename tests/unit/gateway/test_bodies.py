@@ -45,6 +45,11 @@ def test_a_time_that_is_none_is_answered_with_an_example() -> None:
     assert asked(CalendarQuery, "from=monday") == {"from": "is no time; write it like 2026-11-20T20:00:00+01:00"}
 
 
+@pytest.mark.parametrize("text", ["2026", "1790000000", "2026.5", "0"])
+def test_a_number_is_no_time(text: str) -> None:
+    assert asked(CalendarQuery, f"from={text}") == {"from": "is no time; write it like 2026-11-20T20:00:00+01:00"}
+
+
 def test_of_several_values_the_wrong_ones_are_counted() -> None:
     with pytest.raises(Refused) as refused:
         Query(h.PlanQuery).read(make_mocked_request("GET", "/?owner=user:ada,ben&owner=cat"))
@@ -57,7 +62,7 @@ def test_of_several_values_the_wrong_ones_are_counted() -> None:
 def test_all_faults_of_a_query_string_are_told_at_once_without_msgspecs_paths() -> None:
     found = asked(h.PlanQuery, "limit=many&status=nonsense&colour=red&window_to=soon&min_position=-1&cursor=a&cursor=b")
     assert found | {"status": ""} == {
-        "limit": "must be a whole number, not a text",
+        "limit": "must be a whole number",
         "status": "",
         "colour": "is not a known parameter",
         "window_to": "is no time; write it like 2026-11-20T20:00:00+01:00",
@@ -90,6 +95,25 @@ def test_a_wall_clock_time_with_an_offset_is_told_to_leave_it_out() -> None:
         "/start": "must be a wall-clock time, without an offset; write it like 2026-11-20T20:00:00",
         "/end": "is no time; write it like 2026-11-20T20:00:00",
     }
+
+
+@pytest.mark.parametrize("depth", [300, 700, 100_000])
+def test_a_body_that_is_nested_deeply_is_refused_like_any_other(depth: int) -> None:
+    deep = b'{"project": "web", "name": ' + b"[" * depth + b"]" * depth + b"}"
+    with pytest.raises(Refused) as refused:
+        Body(h.NewPlan).read(deep)
+    assert refused.value.code in {"invalid_body", "malformed_body"}
+
+
+def test_u0000_is_found_wherever_it_stands() -> None:
+    found = sent(h.NewPlan, b'{"project": "web", "labels": ["a", "\\u0000"], "name": "\\u0000"}')
+    assert list(found) == ["/labels/1", "/name"]
+
+
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_who_sends_nothing_is_told_that_something_is_needed(body: bytes) -> None:
+    with pytest.raises(Refused, match="There is no body"):
+        Body(h.NewPlan).read(body)
 
 
 def test_nobody_is_told_more_faults_than_somebody_reads() -> None:
