@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from services.cli.exits import EXIT_CODES, Exit
 
@@ -217,6 +217,9 @@ def _add(app: App, verbs: Sequence[Verb], group: Group | None = None) -> None:
 
 
 def _usage_line(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        much = ", ".join(repr(token) for token in error.unused_tokens or ())
+        return f"gonogo: {much} is more than this command takes. Try --help."
     return f"gonogo: {error} Try --help."
 
 

@@ -29,7 +29,8 @@ def item_of(call: Call) -> str:
     """The item's id. Raises Refused(item_not_found)."""
     item = call.part("item")
     if not _ITEM.fullmatch(item):
-        raise Refused("item_not_found", f"The plan has no item {item[:100]!r}.")
+        detail = f"{item[:100]!r} cannot be the id of an item: letters, digits, dot, _ and - only, 64 at most."
+        raise Refused("item_not_found", detail)
     return item
 
 
@@ -69,8 +70,9 @@ def slug_of(call: Call, part: str) -> str:
     """A name of a project, workflow, endpoint or secret. Raises Refused(not_found)."""
     slug = call.part(part)
     if not _SLUG.fullmatch(slug):
+        whose = "a name here" if part == "name" else f"the name of a {part}"
         raise Refused(
-            "not_found", f"{slug[:100]!r} cannot be the name of a {part}: letters, digits, dot, _ and - only."
+            "not_found", f"{slug[:100]!r} cannot be {whose}: letters, digits, dot, _ and - only, 100 at most."
         )
     return slug
 
@@ -79,5 +81,6 @@ def user_of(call: Call) -> str:
     """A user's name, without `user:`. Raises Refused(user_not_found)."""
     user = call.part("user").removeprefix("user:")
     if not _USER.fullmatch(user):
-        raise Refused("user_not_found", f"{user[:100]!r} cannot be the name of a user.")
+        detail = f"{user[:100]!r} cannot be the name of a user: letters, digits, dot, _, @ and - only, 100 at most."
+        raise Refused("user_not_found", detail)
     return user

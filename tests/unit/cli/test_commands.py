@@ -117,6 +117,11 @@ async def test_a_move_insists_on_the_version_that_it_read(shell: Shell, fake: Fa
     assert (out, err) == ("", "Sealed (version 8, position 9).\n")
 
 
+async def test_a_word_too_many_is_named(shell: Shell, fake: FakeGateway) -> None:
+    code, _, err = await shell.run("plan", "show", PLAN, "extra")
+    assert (code, err) == (2, "gonogo: 'extra' is more than this command takes. Try --help.\n")
+
+
 async def test_an_edit_that_changes_nothing_is_not_called_a_change(shell: Shell, fake: FakeGateway) -> None:
     fake.answer(200, {}, ETag='"7"')
     fake.answer(200, {"id": PLAN, "version": 7, "position": 9, "changed": False})
