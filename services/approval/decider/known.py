@@ -15,7 +15,7 @@ class Known(msgspec.Struct, frozen=True):
     """`people` says which identities are one person. `groups` has the groups, at this moment, of identities that exist.
 
     `delegations` are the standing ones to the actor; for letters, those of the people who are asked. `members` has the
-    active members of the groups in the plan's rules.
+    active members of the groups in the plan's rules and among its owners.
     """
 
     people: People = People()
@@ -44,7 +44,8 @@ def separated_by(plan: Plan, identity: str, groups: tuple[str, ...], known: Know
 
 def _owns(plan: Plan, identity: str, groups: tuple[str, ...], known: Known) -> bool:
     mine = {*groups, *(group for one in known.people.identities(identity) for group in known.groups.get(one, ()))}
-    return any(owner in mine or known.same(identity, owner) for owner in owners(plan))
+    named = {one for owner in owners(plan) for one in (owner, *known.members.get(owner, ()))}
+    return any(one in mine or known.same(identity, one) for one in named)
 
 
 def named(plan: Plan, actor: Actor) -> bool:

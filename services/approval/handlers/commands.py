@@ -14,6 +14,7 @@ from contracts.people_state import Delegate, People
 from contracts.plan import Plan
 from contracts.plan_events import Event
 from contracts.refusals import Refused
+from contracts.rights import owners
 from infra.clock import Clock
 from infra.commands import Desk
 from infra.requests import system_request
@@ -118,7 +119,8 @@ class Approval:
         asked = {*others, *(one for ref in (actor, principal) if ref for one in people.identities(ref))}
         rules = [rule for level in plan.content.approval.levels for rule in level.rules]
         counts_rest = any(rule.on_reject == "quorum" for rule in rules)
-        named = {ref for rule in rules for ref in rule.approvers if ref.startswith("group:")}
+        refs = (*owners(plan), *(ref for rule in rules for ref in rule.approvers))
+        named = {ref for ref in refs if ref.startswith("group:")}
         return Known(
             people=people,
             groups=await self._groups(sorted(asked - ({actor} if len(asked) == 1 else set()))),

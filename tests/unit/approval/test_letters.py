@@ -75,6 +75,12 @@ def test_the_members_of_a_group_are_asked_but_for_those_who_may_not_approve() ->
     assert due_letters(plan, MEMBERS, NOON) == (("user:ana", "asked"), ("user:ben", "asked"))
 
 
+def test_who_owns_the_plan_through_a_group_is_not_asked() -> None:
+    plan = waiting(approval("group:sre"), owner=("group:release",))
+    known = Known(members={**MEMBERS.members, "group:release": frozenset({"user:ben"})})
+    assert [person for person, _ in due_letters(plan, known, NOON)] == ["user:ana"]
+
+
 def test_those_of_a_later_level_are_asked_when_it_opens() -> None:
     rule = TWO.levels[0].rules[0]
     asked = levels(

@@ -245,6 +245,12 @@ def test_a_quorum_counts_the_members_of_a_group_and_not_those_who_may_not_approv
     assert names(voted(plan, BEN, "reject", known)) == ["VoteCast", "PlanDenied"]
 
 
+def test_a_quorum_does_not_wait_for_those_who_own_the_plan_through_a_group() -> None:
+    plan = waiting(quorum("group:sre", needed=1), owner=("group:release",))
+    members = {"group:sre": frozenset({"user:ana", "user:ben"}), "group:release": frozenset({"user:ben"})}
+    assert names(voted(plan, ANA, "reject", replace(KNOWN, members=members))) == ["VoteCast", "PlanDenied"]
+
+
 def test_a_group_that_the_directory_does_not_know_is_not_taken_for_empty() -> None:
     plan = waiting(quorum("group:sre", needed=2))
     assert names(voted(plan, ANA, "reject", replace(KNOWN, members={"group:sre": frozenset()}))) == ["VoteCast"]
