@@ -7,10 +7,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from tests.support.wait import eventually
 
 pytest_plugins = ["tests.support.servers"]
+
+
+def pytest_configure() -> None:
+    """No property fails because the machine is busy: Hypothesis would hold each example against a clock."""
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
