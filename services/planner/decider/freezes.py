@@ -14,6 +14,9 @@ from contracts.plan import ENDED, Plan
 from contracts.plan_events import Event, FreezeOverridden, Frozen
 from contracts.refusals import Fault, Refused
 
+_MOST_IN_EVENT = 200
+"""Occurrences: an event holds 64 kB, a daily freeze has a thousand in a window of three years."""
+
 
 def write(
     state: FreezeState | None, command: PutFreeze | DeleteFreeze, actor: Actor, faults: Sequence[Fault] = ()
@@ -46,7 +49,8 @@ def override(plan: Plan | None, command: OverrideFreeze, actor: Actor, frozen: S
     if not frozen:
         raise Refused("not_frozen", "No freeze holds this plan now, in its window or at its schedule.")
     left = tuple(one for one in frozen if not plan.overrides_freeze(one))
-    return (FreezeOverridden(freezes=left, reason=command.reason),) if left else ()
+    portions = (left[i : i + _MOST_IN_EVENT] for i in range(0, len(left), _MOST_IN_EVENT))
+    return tuple(FreezeOverridden(freezes=portion, reason=command.reason) for portion in portions)
 
 
 def _demand_administrator(actor: Actor, doing: str) -> None:

@@ -1,6 +1,6 @@
 """Who writes freezes, who overrides them, and what cannot be sealed into them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,9 @@ from contracts.freeze import Freeze, FreezeDeleted, FreezePut, FreezeState, Froz
 from contracts.moments import micros
 from contracts.plan import Plan
 from contracts.refusals import Fault
+from contracts.registry import encode
 from contracts.values import Schedule, Touch
+from infra.eventlog.check import EVENT_BYTES
 from services.planner.decider.freezes import freeze_faults, override, write
 from tests.support.builders import ADA, NOON, OLIVIA, PLAN, content, created, plan_after, then, utc, window
 from tests.support.spec import given
@@ -142,3 +144,12 @@ def test_an_override_wants_an_administrator_a_reason_and_a_freeze() -> None:
     overriding(plan).refused("not_frozen")
     overriding(None, WEEKEND).refused("plan_not_found")
     overriding(then(plan, (e.PlanCancelled(reason="no"),)), WEEKEND).refused("final")
+
+
+def test_an_override_of_very_many_occurrences_is_told_in_events_that_the_log_takes() -> None:
+    nine = utc(2027, 1, 1, 9)
+    days = [frozen(nine + timedelta(days=i), nine + timedelta(days=i, hours=1), "n" * 100) for i in range(1_100)]
+    plan = draft(window=window(nine, nine + timedelta(days=1_100)))
+    events = overriding(plan, *days, reason="é" * 2_000).events
+    assert max(len(encode(event)[1]) for event in events or ()) <= EVENT_BYTES
+    assert all(then(plan, events or (), ADA).overrides_freeze(day) for day in days)
