@@ -105,7 +105,9 @@ def timer_rows(plan: Plan) -> list[TimerRow]:
     if plan.held is not None:
         rows.append(TimerRow(stream, "freeze_end", plan.held.until, "executor"))
     window, schedule = plan.content.window, plan.content.schedule
-    if window is not None:
+    if (
+        window is not None and plan.status != "denied"
+    ):  # that waits for its people; nothing would ever take the timer away
         rows.append(TimerRow(stream, "window_end", micros(window.end), "executor"))
         if plan.approved and not plan.times.executing:
             rows.append(TimerRow(stream, "window_start", micros(window.start), "executor"))
