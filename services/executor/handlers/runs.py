@@ -79,6 +79,7 @@ class Runs:
         if run is None:
             return
         if run.outcome is not None:
+            self._given_way.pop(stream, None)
             self._due(f"plan-{run.created.plan}")
             return
         run = await self._cancel_if_unwanted(stream, run)
