@@ -97,8 +97,8 @@ class Presences:
     def _keep(self, seen: Seen, *, ours: bool) -> None:
         who, kept = (seen.by, seen.session), self._plans.setdefault(seen.plan, {})
         before = kept.get(who)
-        if before is not None and before.seen.at > seen.at:
-            return  # overtaken on its way
+        if before is not None and (before.seen.at > seen.at or before.seen == seen):
+            return  # overtaken on its way, or told again for a gateway that asked: no new sign of life
         if seen.left:
             kept.pop(who, None)
             changed = before is not None

@@ -95,6 +95,18 @@ async def test_a_gateway_that_comes_later_asks_who_is_there() -> None:
     assert there(late) == [("user:olivia", "items")]
 
 
+async def test_what_a_later_gateway_is_told_prolongs_nothing_at_the_others() -> None:
+    wire = Wire()
+    here, other = wire.gateway(), wire.gateway()
+    await here.came(PLAN, "user:olivia", on("items"))
+    wire.clock.advance(TTL - 1)
+    wire.gateway()
+    await wire.publish(b'{"type":"asked"}')
+    wire.clock.advance(1)
+    other.sweep()
+    assert there(other) == []
+
+
 async def test_a_message_that_was_overtaken_or_is_not_understood_changes_nothing() -> None:
     wire = Wire()
     here = wire.gateway()
