@@ -1,13 +1,11 @@
 """Drafting, sealing, reopening, cancelling."""
 
-from collections.abc import Mapping
-
 from msgspec.structs import replace
 
 from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, closed, end, gate_due, touch
-from contracts.folding.items import ItemWork, keep_only
+from contracts.folding.items import ask_again, keep_only, state_of
 from contracts.plan import Digests, Plan, Seal, Times
 from contracts.references import sources_of
 
@@ -24,10 +22,11 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
         event = replace(event, items=items, workflows=workflows)
         plan.digests = Digests()
     plan.seal = Seal(event.seal, event.sections, event.items, event.workflows, fact.actor, fact.at)
-    sealed = {item.id: plan.work[item.id] for item in plan.content.items}
-    for item in sealed.keys() - _kept_items(plan, event):
-        _ask_again(sealed[item], event.items[item])
-    keep_only(plan, sealed | _removed_items(plan, sealed))
+    kept = _kept_items(plan, event)
+    keep_only(plan, (item.id for item in plan.content.items))
+    for item in plan.items:
+        if item not in kept:
+            ask_again(plan, item, event.items.get(item, ""))
     plan.times = replace(plan.times, finish_planning=fact.at)
     plan.settled, plan.drift, plan.start_requested, plan.schedule_missed = False, None, "", False
     plan.status = "finish_planning"
@@ -37,27 +36,15 @@ def _sealed(plan: Plan, event: e.PlanSealed, fact: Fact) -> None:
 
 def _kept_items(plan: Plan, event: e.PlanSealed) -> set[str]:
     """The done items that stay done: their digest did not change, nor did they use what another item is to give anew."""
-    done = [item for item in plan.content.items if plan.work[item.id].status == "done"]
-    sources = {item.id: sources_of(item) for item in done if plan.work[item.id].digest == event.items[item.id]}
+    sources = {}
+    for item in plan.content.items:
+        state = state_of(plan, item.id)
+        if state.status == "done" and state.digest == event.items[item.id]:
+            sources[item.id] = sources_of(item)
     kept = set(sources)
     while stale := {one for one in kept if not sources[one] <= kept}:
         kept -= stale
     return kept
-
-
-def _removed_items(plan: Plan, sealed: Mapping[str, ItemWork]) -> dict[str, ItemWork]:
-    """Attempts of items that are not in the plan any more: one that still stops has its end told here, and an item that
-    is put again under the same id goes on counting, since a run's id is made of the attempt's number."""
-    removed = {one: plan.work[one] for one in {**plan.items, **plan.work} if one not in sealed}
-    for item in removed.values():
-        _ask_again(item, "")
-    return {one: item for one, item in removed.items() if item.attempts}
-
-
-def _ask_again(item: ItemWork, digest: str) -> None:
-    """As if nothing had been done, under the new digest; the attempts stay on record."""
-    item.status, item.digest, item.at, item.ticked = "todo", digest, 0, ()
-    item.remark = item.reason = item.by = item.held = item.stopping = ""
 
 
 def _reopened(plan: Plan, event: e.PlanReopened, fact: Fact) -> None:

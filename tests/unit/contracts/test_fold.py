@@ -7,7 +7,7 @@ import msgspec
 from contracts import edit_events as edits
 from contracts import plan_events as e
 from contracts.evolve import evolve, fold
-from contracts.folding.items import ItemWork
+from contracts.folding.items import at_work
 from contracts.plan import Attempt, ItemState, Plan
 from contracts.seal import seal_of
 from contracts.values import Changes, Content, GateRule, Gates
@@ -90,7 +90,7 @@ def test_an_item_that_was_worked_on_is_put_back_with_all_its_fields() -> None:
     attempts = (Attempt(1, "user:ana", 5),)
     state = ItemState("failed", attempts, "remark", "reason", "user:ana", 7, ("step",), "digest", "held", "stopping")
     assert all(getattr(state, name) for name in ItemState.__struct_fields__)
-    assert ItemWork(state).done() == state
+    assert at_work(state).done() == state
 
 
 def test_folding_in_pieces_equals_folding_at_once() -> None:
