@@ -7,8 +7,6 @@ came after the last look is fetched, by an index of its own. What is remembered 
 import asyncio
 from collections.abc import Iterable, Mapping
 
-import asyncpg
-
 from contracts.envelope import Fact, category, stream_id
 from contracts.freeze import FreezeState, fold_freeze
 from contracts.plan import Plan
@@ -16,6 +14,7 @@ from contracts.plan_events import Frozen
 from contracts.values import Content
 from infra.errors import Unavailable
 from infra.eventlog.log import facts
+from infra.eventlog.stream_reader import Fetch
 from infra.postgres import load_sql
 from infra.recurrence import occurrences
 from infra.tail import database_away
@@ -27,8 +26,9 @@ _MOST_STEPS = 1_000
 class Freezes:
     """One per process. All freezes that ever were, the deleted ones too, by id; `position` is the last change's."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._pool = pool
+    def __init__(self, fetch: Fetch) -> None:
+        """`fetch` runs a short query, as `EventLog.fetch` does."""
+        self._fetch = fetch
         self._after = load_sql("infra", "freezes_after")
         self.position = 0
         self._stale = True
@@ -48,7 +48,7 @@ class Freezes:
         self._begun += 1
         try:
             self._stale = False
-            for fact in facts(await self._pool.fetch(self._after, self.position)):
+            for fact in facts(await self._fetch(self._after, self.position)):
                 self._take(fact)
         except BaseException as error:  # also when we are cancelled
             self._stale = True

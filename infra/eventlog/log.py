@@ -15,6 +15,7 @@ from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
 from infra.eventlog.stream_reader import StreamReader
+from infra.kept import Kept
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 _PACKAGE = "infra.eventlog"
@@ -35,9 +36,10 @@ class EventLog:
 
     def __init__(self, pool: asyncpg.Pool, coalescer: Coalescer) -> None:
         self.pool = pool
+        self._kept = Kept(pool)
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
-        self._streams = StreamReader(self._fetch)
+        self._streams = StreamReader(self.fetch)
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
 
@@ -56,7 +58,7 @@ class EventLog:
         coalescer = Coalescer(connect, load_sql(_PACKAGE, "append"), limits)
         try:
             await coalescer.open()
-            pool = await open_pool(dsn, size=pool_size)
+            pool = await open_pool(dsn, size=pool_size + 1)  # one is kept
         except BaseException:
             await coalescer.close()
             raise
@@ -73,7 +75,7 @@ class EventLog:
 
     async def seen(self, principal: str, key: str, fingerprint: bytes) -> Seen | KeyReused | None:
         """What became of a command, or None when it was never stored (a refusal never is)."""
-        records = await self._fetch(self._read_command, principal, key)
+        records = await self.fetch(self._read_command, principal, key)
         if not records:
             return None
         record = records[0]
@@ -87,24 +89,24 @@ class EventLog:
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
         """The next events in order, at most `limit`. Raises Corrupt at a hole."""
-        found = facts(await self._fetch(self._read_after, position, limit))
+        found = facts(await self.fetch(self._read_after, position, limit))
         if found and found[-1].position != position + len(found):
             raise Corrupt(f"the log has a hole after position {position}, before {found[-1].position}")
         return found
 
     async def head(self) -> Head:
         """The end of the log now."""
-        records = await self._fetch(self._read_head)
+        records = await self.fetch(self._read_head)
         if not records:
             raise Corrupt("the log has no head")
         record = records[0]
         return Head(record["position"], record["epoch"], record["recorded_at"])
 
-    async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Reads, once more on a fresh connection if the first one turns out to be dead; then Unavailable."""
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """A short query's rows, once more on a fresh connection if the first one turns out to be dead; then Unavailable."""
         try:
             try:
-                return await self.pool.fetch(query, *arguments, timeout=_READ_SECONDS)
+                return await self._kept.fetch(query, *arguments, timeout_seconds=_READ_SECONDS)
             except _LOST:
                 return await self.pool.fetch(query, *arguments, timeout=_READ_SECONDS)
         except (*_LOST, TimeoutError) as error:
@@ -114,6 +116,7 @@ class EventLog:
         """Sends what is queued, then lets go of all connections."""
         await self._coalescer.close()
         await self._streams.close()
+        await self._kept.close()
         await self.pool.close()
 
 

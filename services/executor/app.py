@@ -104,7 +104,7 @@ class Executor:
             self.reactor.due,
             Lease(settings.lease_seconds, settings.max_runs),
         )
-        self._freezes = freezes = Freezes(log.pool)
+        self._freezes = freezes = Freezes(log.fetch)
         self._held: set[str] = set()  # seen since the last change of a freeze; the table may not have them yet
         self._plans = Plans(log, plans, runs, shelf, freezes, clock, self.reactor.due)
         self._commands = Commands(plans, workflows, shelf, freezes)

@@ -152,7 +152,7 @@ def routes_of(parts: Parts) -> list[Route]:
     orders = Orders(ground.bus, ground.clock)
     desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
     readers = Readers(ground.log, parts.identities, ground.clock)
-    listing, freezes = Listing(ground.log.pool), Freezes(ground.log.pool)
+    listing, freezes = Listing(ground.log.pool), Freezes(ground.log.fetch)
     calendar = Calendar(ground.log.pool, listing, freezes, ground.clock)
     routes = [
         *plan_orders(orders),

@@ -48,7 +48,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running planner."""
     async with open_ground("planner", settings) as ground:
         await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
-        plans, freezes = Desk(ground.log, fold), Freezes(ground.log.pool)
+        plans, freezes = Desk(ground.log, fold), Freezes(ground.log.fetch)
         people = Identities(ground.log.pool)
         planner = Planner(ground.log, plans, people, freezes)
         freezing = Freezing(plans, Desk(ground.log, fold_freeze), freezes)
