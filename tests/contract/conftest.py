@@ -16,7 +16,7 @@ from services.gateway.route import Route
 @pytest.fixture(scope="session")
 def routes() -> list[Route]:
     """The whole table, of parts that are never asked for anything."""
-    log: Any = SimpleNamespace(pool=None)
+    log: Any = SimpleNamespace(pool=None, fetch=None)
     ground: Any = SimpleNamespace(log=log, bus=None, clock=SetClock(0))
     feed = Feed(log, Tail(log, Wake()))
     nothing = cast(Any, None)
