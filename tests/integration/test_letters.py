@@ -242,3 +242,17 @@ async def test_a_name_cannot_make_another_header() -> None:
 async def test_mail_settings_that_make_no_sense_are_told_at_the_start(more: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured):
         mailer(25, **more)
+
+
+async def test_a_letter_that_still_cannot_be_sent_is_given_up_again(site: Site) -> None:
+    await site("PUT", "/api/v1/users/dan", {"name": "Dan"}, as_="ada")
+    path = await submitted(site, "user:dan")
+    assert await eventually(lambda: _ended(site, path)) == [("user:dan", "asked", "given_up", 0)]
+    assert (await site("POST", f"{path}/letters/resend")).status == 200
+    assert await eventually(lambda: _ended(site, path)) == [("user:dan", "asked", "given_up", 0)]
+
+    async def twice() -> bool:
+        record = (await site("GET", f"{path}/record")).body["entries"]
+        return [one["verb"] for one in record].count("give up letter") == 2
+
+    await eventually(twice)

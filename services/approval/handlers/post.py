@@ -23,7 +23,7 @@ from infra.eventlog import EventLog
 from infra.ids import random_id
 from infra.postgres import load_sql
 from infra.reactor import Swept
-from infra.requests import system_request
+from infra.requests import fingerprint_of, system_request
 from services.approval.adapters import Addressed, Mailer
 from services.approval.decider import letters as rules
 from services.approval.decider.known import Known
@@ -98,7 +98,8 @@ class Post:
             async def decided(letters: Letters | None) -> Sequence[Event]:
                 return rules.write(letters, plan, due)
 
-            await self._append(letters_at, f"written/{plan.version}", decided, cause=plan.position)
+            seen = f"{plan.version}/{letters.version if letters else 0}/{fingerprint_of(due).hex()[:16]}"
+            await self._append(letters_at, f"written/{seen}", decided, cause=plan.position)
         self.wake(letters_at, 0)
 
     async def _deliver(self, stream: str) -> None:
@@ -136,7 +137,8 @@ class Post:
             reason = rules.useless(letter, letters, plan, known)
             addressed = None if reason else await self._addressed(letters, letter, known)
             if addressed is None:
-                await self._give_up(stream, letter, reason or "the person has no address, or is no active user")
+                reason = reason or "the person has no address, or is no active user"
+                await self._give_up(stream, letter, reason, letters.version)
             else:
                 going.append((letter, addressed))
         claimed = await self._claim(stream, [letter for letter, _ in going])
@@ -182,12 +184,14 @@ class Post:
             else:
                 log.warning("letter_failed", **told, error=came.error, detail=came.detail)
 
-    async def _give_up(self, stream: str, letter: Letter, reason: str) -> None:
+    async def _give_up(self, stream: str, letter: Letter, reason: str, version: int) -> None:
+        """`version` is that of the letters: one that was asked for again is given up once more, under another key."""
+
         async def decided(letters: Letters | None) -> Sequence[Event]:
             current = letters.letters.get(letter.key) if letters else None
             return rules.give_up(letter, reason) if current is not None and not current.ended else ()
 
-        await self._append(stream, f"given_up/{letter.kind}/{letter.person}", decided)
+        await self._append(stream, f"given_up/{version}/{letter.kind}/{letter.person}", decided)
         log.warning("letter_given_up", plan_letters=stream, kind=letter.kind, reason=reason)
 
     async def _append(
