@@ -31,6 +31,10 @@ SETTINGS = {
     "GONOGO_HOOK_ALLOW": "127.0.0.0/8",
     "GONOGO_HTTP_ALLOW": "127.0.0.0/8",
     "GONOGO_HOOK_PORTS": "1-65535",
+    "GONOGO_HOOK_SCHEDULE_SECONDS": ",".join(
+        ["0", *["1"] * 60]
+    ),  # a hook that was hit several times comes soon as well
+    "GONOGO_HOOK_BREAKER_FAILURES": "0",
     "GONOGO_HOOK_TIMEOUT_SECONDS": "3",  # an attempt whose sender was killed is known as interrupted 2 s later
     "GONOGO_LEASE_SECONDS": "3",
 }

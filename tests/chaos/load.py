@@ -20,7 +20,7 @@ from tests.support.wait import PATIENCE_SECONDS, eventually
 CLIENTS = 16
 PLANS = 4
 _REPEATED_EACH = 3
-_PATIENCE = aiohttp.ClientTimeout(total=10)
+_PATIENCE = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
 
 
 class Load:
@@ -111,7 +111,7 @@ async def editing(arena: Arena) -> AsyncIterator[Load]:
         try:
             yield load
             load.end()
-            await asyncio.wait_for(asyncio.gather(*clients), PATIENCE_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*clients), 2 * PATIENCE_SECONDS)
         finally:
             for client in clients:
                 client.cancel()

@@ -26,7 +26,7 @@ from services.executor import app as executor_app
 from services.hook_dispatcher import app as hook_app
 from services.planner import app as planner_app
 from tests.chaos.ledger import Acknowledged
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from tests.chaos.arena import Arena, Release
@@ -100,7 +100,7 @@ async def check_mirror(arena: "Arena", facts: list[Fact]) -> None:
     server = arena.system.nats
     connection = await nats_client.connect(server.url, user=RELAY, password=server.users[RELAY])
     try:
-        stream = connection.jetstream()
+        stream = connection.jetstream(timeout=PATIENCE_SECONDS)
 
         async def complete() -> bool:
             state = (await stream.stream_info(STREAM)).state

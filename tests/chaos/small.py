@@ -94,14 +94,14 @@ class Small:
 @asynccontextmanager
 async def open_small(arena: Arena, user: str = "olivia") -> AsyncIterator[Small]:
     """Somebody, without a plan yet."""
-    async with Gateway.open(arena.url, Secret(arena.tokens[user]), patience_seconds=40) as gateway:
+    async with Gateway.open(arena.url, Secret(arena.tokens[user]), patience_seconds=120) as gateway:
         yield Small(arena, gateway)
 
 
 def noting(folder: Path, name: str = "note", then: str = "") -> dict[str, Any]:
     """A script step that writes down under which key it runs."""
     text = f'echo "$GONOGO_KEY" >> {folder}/ran\n{then}'
-    return {"type": "script", "name": name, "script": text, "timeout_seconds": 60}
+    return {"type": "script", "name": name, "script": text, "timeout_seconds": 600}
 
 
 def telling(url: str, name: str = "tell") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tests.chaos.proof import all_facts, check_everything
 from tests.chaos.test_fencing import check_owners, claims, pid_of, second_executor
 from tests.chaos.wide import Wide, beyond
 from tests.support.executing import Target, counting_target
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 EFFECT = "the request has arrived"
 POINTS = {
@@ -83,7 +83,7 @@ async def reached(arena: Arena, after: Position, point: str, target: Target, bef
     if point == EFFECT:
         await eventually(lambda: len(target.requests) > before, what=point)
         return
-    async with asyncio.timeout(40), aclosing(arena.follow(after)) as facts:
+    async with asyncio.timeout(2 * PATIENCE_SECONDS), aclosing(arena.follow(after)) as facts:
         async for fact in facts:
             if fact.type == point:
                 return
@@ -116,7 +116,7 @@ async def test_each_effect_happens_once_or_its_item_asks_whoever_is_struck_where
 ) -> None:
     async with (
         counting_target() as target,
-        Gateway.open(hurried.url, Secret(hurried.tokens["olivia"]), patience_seconds=40) as gateway,
+        Gateway.open(hurried.url, Secret(hurried.tokens["olivia"]), patience_seconds=120) as gateway,
     ):
         wide = Wide(hurried, gateway, target, hurried.folder())
         await wide.begin()
@@ -131,7 +131,7 @@ async def test_each_effect_happens_once_or_its_item_asks_when_either_of_two_exec
 ) -> None:
     async with (
         counting_target() as target,
-        Gateway.open(hurried.url, Secret(hurried.tokens["olivia"]), patience_seconds=40) as gateway,
+        Gateway.open(hurried.url, Secret(hurried.tokens["olivia"]), patience_seconds=120) as gateway,
     ):
         wide = Wide(hurried, gateway, target, hurried.folder())
         async with second_executor(hurried):

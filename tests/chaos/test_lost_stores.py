@@ -17,7 +17,8 @@ from infra.supervise.system import NATS
 from tests.chaos.arena import Arena, Struck
 from tests.chaos.load import check_edits, editing
 from tests.chaos.proof import check_everything, check_release
-from tests.support.wait import eventually
+from tests.chaos.test_fencing import stopped
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 MOMENTS = ("plan.sealed.v1", "run.step_started.v1")
 
@@ -61,23 +62,28 @@ async def test_the_stream_is_deleted_again_and_again_by_its_api_under_load(arena
     server = arena.system.nats
     connection = await nats_client.connect(server.url, user=RELAY, password=server.users[RELAY])
     try:
-        stream = connection.jetstream()
+        stream = connection.jetstream(timeout=PATIENCE_SECONDS)
         async with editing(arena) as load:
             for _ in range(5):
                 await load.more(40)
                 await stream.delete_stream(STREAM)
                 await eventually(lambda: _is_there(connection), what="the stream is made anew")
+            with stopped(arena.system.pids["relay"]):  # who would make it anew at once
+                await stream.delete_stream(STREAM)
+                await load.more(40)
+                assert not await _is_there(connection), "nobody needed it for that"
+            await eventually(lambda: _is_there(connection), what="the stream is made anew")
             await load.more(40)
     finally:
         await connection.close()
-    assert load.refusals == load.broken == 0
+    assert load.broken == 0
     await check_edits(arena, load.acknowledged)
     await check_everything(arena, load.acknowledged)
 
 
 async def _is_there(connection: Client) -> bool:
     try:
-        found = await connection.jetstream().stream_info(STREAM)
+        found = await connection.jetstream(timeout=PATIENCE_SECONDS).stream_info(STREAM)
     except NotFoundError:
         return False
     return bool(found.state.last_seq)

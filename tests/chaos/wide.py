@@ -73,7 +73,7 @@ class Wide(Small):
             await self._press({item["item"]["id"]: item for item in view["items"]})
             return bool(view["status"] == "success")
 
-        await eventually(over, 150, "the plan succeeds")
+        await eventually(over, 600, "the plan succeeds")
 
     async def _press(self, items: dict[str, Any]) -> None:
         for name, item in items.items():
