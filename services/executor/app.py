@@ -172,9 +172,9 @@ def secrets_of(log: EventLog, settings: Settings) -> FindSecret:
 
 
 @asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[Ground]:
+async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Ground]:
     """The running executor."""
-    async with open_ground("executor", settings) as ground:
+    async with open_ground("executor", settings, clock) as ground:
         executor = Executor(ground.log, ground.tail(), ground.clock, settings, secrets_of(ground.log, settings))
         async with contextlib.AsyncExitStack() as closing:
             closing.push_async_callback(executor.close)

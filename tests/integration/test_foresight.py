@@ -1,6 +1,7 @@
 """What would happen, asked over HTTP: nothing is written, and what comes is what was said."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,16 +14,25 @@ from services.hook_dispatcher import app as hook_app
 from services.hook_dispatcher.config import Settings as HookSettings
 from services.relay import app as relay_app
 from services.relay.config import Settings as RelaySettings
+from tests.support.clocks import MovedClock
 from tests.support.servers import Nats, Postgres
 from tests.support.site import Site, open_log, open_site
 from tests.support.wait import eventually
 
 
+@pytest.fixture(scope="module")
+def clock() -> MovedClock:
+    """The executor's."""
+    return MovedClock()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(postgres: Postgres, nats: Nats, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def site(
+    postgres: Postgres, nats: Nats, tmp_path_factory: pytest.TempPathFactory, clock: MovedClock
+) -> AsyncIterator[Site]:
     folder: Path = tmp_path_factory.mktemp("site")
     async with open_site(postgres, nats, folder) as site:
-        await site.apps.start("executor", ExecutorSettings, executor_app.build)
+        await site.apps.start("executor", ExecutorSettings, partial(executor_app.build, clock=clock))
         await site.apps.start("hook_dispatcher", HookSettings, hook_app.build)
         await site.apps.start("relay", RelaySettings, relay_app.build)
         await _everybody_is_there(site)
@@ -105,7 +115,19 @@ async def _status(site: Site, plan: str, status: str) -> str:
     return str(await eventually(seal))
 
 
-async def _really(site: Site, plan: str) -> None:
+class Long:
+    """The workflow that takes five minutes by the executor's clock, and no moment less than the branch beside it."""
+
+    def __init__(self, folder: Path, clock: MovedClock) -> None:
+        self.begun, self._go, self._clock = folder / "begun", folder / "go", clock
+        self.script = f"touch {self.begun}; while [ ! -e {self._go} ]; do sleep 0.05; done; rm {self._go} {self.begun}"
+
+    def end(self) -> None:
+        self._clock.advance(300)
+        self._go.touch()
+
+
+async def _really(site: Site, plan: str, long: "Long") -> None:
     """From the draft to success, everybody doing at once what they may."""
     path = f"/api/v1/plans/{plan}"
     await site("POST", f"{path}/seal", if_match="*")
@@ -116,6 +138,13 @@ async def _really(site: Site, plan: str) -> None:
         answer = await site("POST", f"{path}/vote", {"vote": "approve", "seal": seal}, as_=person)
         assert answer.status == 200, answer.text
     await _callback(site, plan, "start_execute")
+
+    async def only_the_long_one_is_left() -> bool:
+        items = (await site.view(plan))["items"]
+        return items[2]["status"] == "done" and long.begun.exists()
+
+    await eventually(only_the_long_one_is_left)
+    long.end()
 
     async def branches_are_done() -> bool:
         items = (await site.view(plan))["items"]
@@ -129,16 +158,19 @@ async def _really(site: Site, plan: str) -> None:
     await _status(site, plan, "success")
 
 
-async def test_the_real_run_takes_exactly_the_order_that_was_rehearsed(site: Site) -> None:
+async def test_the_real_run_takes_exactly_the_order_that_was_rehearsed(
+    site: Site, clock: MovedClock, tmp_path: Path
+) -> None:
     """Of two branches the one with the shorter history is foreseen to end first, and does."""
-    for name, seconds in (("short", 0.05), ("long", 0.8)):
-        step = {"type": "script", "name": "wait", "script": f"sleep {seconds}"}
+    long = Long(tmp_path, clock)
+    for name, script in (("short", "true"), ("long", long.script)):
+        step = {"type": "script", "name": "wait", "script": script}
         body = {"stages": [{"name": "all", "steps": [step]}]}
         assert (await site("PUT", f"/api/v1/workflows/web/{name}", body)).status == 200
     first, second = await site.plan(**PLAN), await site.plan(**PLAN)
     unknown = (await site("GET", f"/api/v1/plans/{first}/rehearsal")).body
     assert unknown["items"][0]["basis"] == "unknown: web/short never ran to its end"
-    await _really(site, first)
+    await _really(site, first, long)
 
     async def has_history() -> bool:
         told = (await site("GET", f"/api/v1/plans/{second}/rehearsal")).body
@@ -157,7 +189,7 @@ async def test_the_real_run_takes_exactly_the_order_that_was_rehearsed(site: Sit
         [["user:ben"], ["user:ada"]],
     ]
     assert [hook["waits"] for hook in told["hooks"]] == [True, True, True]
-    await _really(site, second)
+    await _really(site, second, long)
     async with open_log(site.apps) as log:
         facts = await log.read_stream(f"plan-{second}", 1)
     happened = [(fact.type, msgspec.json.decode(fact.payload)) for fact in facts]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -77,7 +78,8 @@ async def test_a_write_is_found_in_the_list_that_is_asked_to_contain_its_positio
 
 
 async def test_a_list_that_does_not_reach_the_wanted_position_says_when_to_ask_again(site: Site) -> None:
-    answer = await site("GET", "/api/v1/plans?min_position=1000000")
+    with patch("services.gateway.listing._PATIENCE_SECONDS", 0.2):
+        answer = await site("GET", "/api/v1/plans?min_position=1000000")
     assert (answer.status, answer.body["code"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
 

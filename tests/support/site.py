@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import asyncpg
@@ -120,6 +121,7 @@ async def open_site(
     *,
     approval: Mapping[str, Any] = {},
     clock: Clock | None = None,
+    list_patience_seconds: float = PATIENCE_SECONDS,
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """Planner, approval, audit and gateway on a fresh database. `ada` is administrator.
@@ -133,7 +135,10 @@ async def open_site(
         await apps.start("audit", AuditSettings, audit_app.build)
         key = settings.pop("master_key", None) or Secret(new_master_key())
         own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)
+        # A list that is read up to a write is waited for as long as the machine takes to fold it.
+        patient = patch("services.gateway.listing._PATIENCE_SECONDS", list_patience_seconds)
         async with AsyncExitStack() as ending, aiohttp.ClientSession() as session:
+            ending.enter_context(patient)
             gateway = await ending.enter_async_context(gateway_app.build(own, clock))
             site = Site(apps, gateway, session, tokens, data, ending.aclose)
             await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
