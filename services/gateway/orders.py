@@ -21,6 +21,7 @@ from infra.requests import decode_reply, encode_request, fingerprint_of
 from services.gateway.bodies import idempotency_key, if_match
 from services.gateway.route import Call
 
+_TRY_SECONDS = 1.0
 _SECONDS_A_BYTE = 2 / 2**20
 """A plan of ten thousand items takes a while to be checked and stored; asking again before that makes it slower."""
 
@@ -79,7 +80,7 @@ class Orders:
         if len(body) > MESSAGE_BYTES:
             raise _too_large(len(body), MESSAGE_BYTES)
         try:
-            reply = await self._bus.request(service, body, timeout=1.0 + len(body) * _SECONDS_A_BYTE)
+            reply = await self._bus.request(service, body, timeout=_TRY_SECONDS + len(body) * _SECONDS_A_BYTE)
         except ValueError:  # a bus of somebody else's, which carries less
             raise _too_large(len(body), None) from None
         return _verdict(service, reply)

@@ -21,7 +21,7 @@ NEW = {"project": "web", "name": "Release 1.2", "items": ITEMS}
 
 @pytest_asyncio.fixture
 async def site(postgres: Postgres, nats: Nats, tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(postgres, nats, tmp_path, token_cache_seconds=60.0) as site:
+    async with open_site(postgres, nats, tmp_path, try_seconds=1.0, token_cache_seconds=60.0) as site:
         yield site
 
 

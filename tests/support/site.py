@@ -121,12 +121,13 @@ async def open_site(
     *,
     approval: Mapping[str, Any] = {},
     clock: Clock | None = None,
-    list_patience_seconds: float = PATIENCE_SECONDS,
+    try_seconds: float = PATIENCE_SECONDS / 4,
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """Planner, approval, audit and gateway on a fresh database. `ada` is administrator.
 
     `approval` are settings of approval, the others and `clock` are the gateway's.
+    An order is sent again after `try_seconds`, and given up after four times that.
     """
     async with open_apps(postgres, nats, data) as apps:
         tokens = await _people(apps)
@@ -135,10 +136,12 @@ async def open_site(
         await apps.start("audit", AuditSettings, audit_app.build)
         key = settings.pop("master_key", None) or Secret(new_master_key())
         own = apps.settings("gateway", GatewaySettings, http_port=0, master_key=key, **settings)
-        # A list that is read up to a write is waited for as long as the machine takes to fold it.
-        patient = patch("services.gateway.listing._PATIENCE_SECONDS", list_patience_seconds)
+        # A list that is read up to a write, and the answer to an order, are waited for as long as the machine takes.
+        patient = patch.multiple("services.gateway.listing", _PATIENCE_SECONDS=PATIENCE_SECONDS)
+        asking = patch.multiple("services.gateway.orders", _TRY_SECONDS=try_seconds)
         async with AsyncExitStack() as ending, aiohttp.ClientSession() as session:
             ending.enter_context(patient)
+            ending.enter_context(asking)
             gateway = await ending.enter_async_context(gateway_app.build(own, clock))
             site = Site(apps, gateway, session, tokens, data, ending.aclose)
             await eventually(lambda: gateway.ready() is None, what="the gateway is ready")
