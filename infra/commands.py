@@ -66,8 +66,9 @@ class Desk(Generic[S]):
     async def read(self, stream: str) -> S | None:
         """The state now, from the log. Only what came after the remembered version is fetched."""
         known = self._cache.get(stream)
-        facts = await self._log.read_stream(stream, known.version if known is not None else 0)
-        state = self._fold(facts, known) if facts else known
+        state = known
+        async for facts in self._log.read_pages(stream, known.version if known is not None else 0):
+            state = self._fold(facts, state)
         self._keep(stream, state)
         return state
 

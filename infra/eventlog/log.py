@@ -5,7 +5,7 @@ corruption, and whoever went on would lose an event without a word. It decodes n
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
 import asyncpg
@@ -20,6 +20,9 @@ from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 _PACKAGE = "infra.eventlog"
 _READ_SECONDS = 10.0
+PAGE = 2_000
+"""Events of a stream at a time: long enough that asking again costs little beside working on them."""
+
 # The connection or the server went away, or is not back yet. Reading again is always safe.
 _LOST = (
     OSError,
@@ -86,6 +89,25 @@ class EventLog:
     async def read_stream(self, stream: str, after_version: Version = 0) -> list[Fact]:
         """All events of a stream above `after_version`, in order; empty when there are none. Reads raise Unavailable."""
         return await self._streams.read(stream, after_version)
+
+    async def read_pages(
+        self, stream: str, after_version: Version = 0, limit: int = PAGE
+    ) -> AsyncGenerator[list[Fact]]:
+        """The same in pages of at most `limit`, none empty. While the caller works on one, the next is on its way.
+
+        For folding: however long the stream, no more than two pages are held, and the loop is not kept for long.
+        """
+        facts = await self._streams.read(stream, after_version, limit)
+        while len(facts) == limit:
+            coming = asyncio.create_task(self._streams.read(stream, facts[-1].version, limit), name="next page")
+            try:
+                await asyncio.sleep(0)  # it asks before the caller works
+                yield facts
+                facts = await coming
+            finally:
+                coming.cancel()  # the caller had enough
+        if facts:
+            yield facts
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
         """The next events in order, at most `limit`. Raises Corrupt at a hole."""

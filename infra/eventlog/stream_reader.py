@@ -6,7 +6,7 @@ sees the log as it is now.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -27,19 +27,19 @@ class StreamReader:
         self._one = load_sql("infra.eventlog", "read_stream")
         self._many = load_sql("infra.eventlog", "read_streams")
         self._reading_alone = False
-        self._queue: list[tuple[str, Version, asyncio.Future[list[Fact]]]] = []
+        self._queue: list[tuple[str, Version, int | None, asyncio.Future[list[Fact]]]] = []
         self._gathering: asyncio.Task[None] | None = None
 
-    async def read(self, stream: str, after_version: Version) -> list[Fact]:
-        """The events of `stream` above `after_version`, in order. Raises Unavailable."""
+    async def read(self, stream: str, after_version: Version, limit: int | None = None) -> list[Fact]:
+        """The events of `stream` above `after_version`, in order, at most `limit`. Raises Unavailable."""
         if self._gathering is None and not self._reading_alone:
             self._reading_alone = True
             try:
-                return [Fact(*record) for record in await self._fetch(self._one, stream, after_version)]
+                return [Fact(*record) for record in await self._fetch(self._one, stream, after_version, limit)]
             finally:
                 self._reading_alone = False
         found: asyncio.Future[list[Fact]] = asyncio.get_running_loop().create_future()
-        self._queue.append((stream, after_version, found))
+        self._queue.append((stream, after_version, limit, found))
         if self._gathering is None:
             self._gathering = asyncio.create_task(self._gather(), name="event log stream reader")
         return await found
@@ -54,7 +54,8 @@ class StreamReader:
             while self._queue:
                 batch, self._queue = self._queue[:_TOGETHER], self._queue[_TOGETHER:]
                 try:
-                    found = await self._read_together([entry[0] for entry in batch], [entry[1] for entry in batch])
+                    streams, after, limits, _ = zip(*batch, strict=True)
+                    found = await self._read_together(streams, after, limits)
                 except Exception as error:
                     for *_, future in batch:
                         if not future.done():
@@ -66,9 +67,11 @@ class StreamReader:
         finally:
             self._gathering = None
 
-    async def _read_together(self, streams: list[str], after: list[Version]) -> list[list[Fact]]:
+    async def _read_together(
+        self, streams: Sequence[str], after: Sequence[Version], limits: Sequence[int | None]
+    ) -> list[list[Fact]]:
         found: list[list[Fact]] = [[] for _ in streams]
-        for record in await self._fetch(self._many, streams, after):
+        for record in await self._fetch(self._many, streams, after, limits):
             *fields, number = record
             found[number - 1].append(Fact(*fields))
         return found

@@ -90,3 +90,23 @@ async def test_readers_of_an_absent_database_each_hear_unavailable(postgres: Pos
     finally:
         await postgres.start()
     await log.close()
+
+
+async def test_pages_of_a_stream_are_joined_without_a_hole_and_end_where_it_ends(postgres: Postgres) -> None:
+    log = await filled(postgres)
+    whole = await log.read_stream(stream_of(4))
+    for limit, sizes in ((2, [2, 2, 1]), (5, [5]), (1, [1] * 5), (9, [5])):
+        pages = [page async for page in log.read_pages(stream_of(4), limit=limit)]
+        assert [len(page) for page in pages] == sizes
+        assert [fact for page in pages for fact in page] == whole
+    assert [page async for page in log.read_pages(stream_of(4), 3)] == [whole[3:]]
+    assert [page async for page in log.read_pages(stream_of(20))] == []
+    await log.close()
+
+
+async def test_who_has_had_enough_of_a_stream_leaves_no_query_behind(postgres: Postgres) -> None:
+    log = await filled(postgres)
+    pages = log.read_pages(stream_of(4), limit=1)
+    assert len(await anext(pages)) == 1
+    await pages.aclose()
+    await asyncio.wait_for(log.close(), 60)

@@ -1,5 +1,6 @@
--- A stream in order of version, for folding.
+-- A stream in order of version, for folding: all of it where no limit is given (null).
 select position, stream, version, type, at, recorded_at, actor, channel, command_key, ordinal, cause, trace, payload, leaf
 from log.event
 where stream = $1 and version > $2
 order by version
+limit $3
