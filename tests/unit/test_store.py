@@ -7,6 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from infra.bus.store import Store
+from tests.support.wait import PATIENCE_SECONDS
 
 
 class Answering:
@@ -54,7 +55,7 @@ async def test_being_told_to_end_at_the_moment_of_the_last_answer_is_not_forgott
     await client.answer(1)
     relay.cancel()
     client.flushed.clear()
-    done, _ = await asyncio.wait({relay}, timeout=1)
+    done, _ = await asyncio.wait({relay}, timeout=PATIENCE_SECONDS)
     relay.cancel()
     assert done == {relay}
     with pytest.raises(asyncio.CancelledError):
