@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from contracts.commands import ExecuteItem
 from contracts.run import run_id
@@ -83,6 +84,32 @@ async def test_what_the_log_does_not_know_is_left_alone(house: House) -> None:
     await cleaning(house, 10_000).once()
     assert foreign.exists()
     assert Blobs(house.data / "blobs").runs() == ["cd" * 12]
+
+
+async def test_what_cannot_be_cleaned_or_is_none_of_ours_holds_up_no_other(house: House) -> None:
+    async with house.executor() as executor:
+        definition = await executor.put(deploy(script("echo said")))
+        plans = [await house.executing(workflow_item(), definition=definition) for _ in range(2)]
+        for plan in plans:
+            await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+            await house.item_is(plan, "done")
+    root, runs = house.data / "runs", [run_id(plan, "deploy", 1) for plan in plans]
+    os.mkdir(os.fsencode(root) + b"/\xff")
+    (root / "notes.txt").touch()
+    for run in runs:
+        (root / run / "0-0").touch()
+        (root / run / "0-1" / "output" / "kept").mkdir(parents=True)  # a folder cannot be unlinked
+        (root / run / "0-2").mkdir()
+        (root / run / "0-2" / "output").touch()
+
+    with capture_logs() as logs:
+        await cleaning(house, 6).once()
+    assert {one["run"] for one in logs if one["event"] == "not_cleaned"} == set(runs)
+    assert not any((root / run / "0-2" / "output").exists() for run in runs)
+
+    await cleaning(house, 366).once()
+    assert sorted(path.name for path in root.iterdir()) == sorted(["notes.txt", "place", "\udcff"])
+    assert Blobs(house.data / "blobs").runs() == []
 
 
 async def test_a_starter_that_wakes_long_after_its_lease_starts_nothing_although_the_claim_is_gone(

@@ -15,6 +15,7 @@ It waits for nothing and knows no events; `script.py` does.
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ import msgspec
 from infra.ids import random_id
 
 _NEVER = "0 -\n"
+_RUN = re.compile(r"[0-9a-f]{1,64}")
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -179,8 +181,10 @@ class RunFolder:
 
     @classmethod
     def all_in(cls, root: Path) -> "list[RunFolder]":
-        """Those of all runs that have begun here."""
-        return [cls(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+        """Those of all runs that have begun here. What has no run's name is not ours."""
+        if not root.is_dir():
+            return []
+        return [cls(path) for path in root.iterdir() if _RUN.fullmatch(path.name) and path.is_dir()]
 
     @property
     def run(self) -> str:
@@ -205,9 +209,16 @@ class RunFolder:
         return any(_held(lock) for lock in self._path.glob("*/lock.*"))
 
     def forget(self) -> None:
-        """As `StepFolder.forget`, for all of them."""
+        """As `StepFolder.forget`, for all of them. Raises the first OSError, after all others are forgotten."""
+        failed: OSError | None = None
         for step in self._path.iterdir():
-            StepFolder(step, "").forget()
+            try:
+                if step.is_dir():
+                    StepFolder(step, "").forget()
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def drop(self) -> None:
         """No claim stands any more."""

@@ -4,12 +4,15 @@
     .../output, .../work      unmasked or large: as soon as the run has ended, where a killed executor left them
     <data>/blobs/runs/<run>   the log: `keep_logs_days` after the run's end, 0: for ever. Its digest stays in the event log
 
+What cannot be read or is none of ours is left where it is, and said; all others are cleaned none the less.
+
 A claim may go, although a starter that was paused before it could still wake up: a start is bound to the lease under which
 it was decided (`Scripts`), and the claim outlives that by days. Runs that the log does not know are another system's.
 """
 
 import asyncio
-from collections.abc import Iterable
+import socket
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -62,7 +65,10 @@ class Cleaning:
         """Drop whatever may be dropped now."""
         folders = await asyncio.to_thread(RunFolder.all_in, self._root)
         logs = await asyncio.to_thread(self._blobs.runs) if self._keep.logs_days else []
-        dropped = [await self._folder(folder) for folder in folders], [await self._of_log(run) for run in logs]
+        dropped = (
+            [await _or_left(folder.run, self._folder(folder)) for folder in folders],
+            [await _or_left(run, self._of_log(run)) for run in logs],
+        )
         if any(map(any, dropped)):
             log.info("cleaned", folders=sum(dropped[0]), logs=sum(dropped[1]))
 
@@ -99,3 +105,14 @@ class Cleaning:
 
     def _old(self, at: int, days: float) -> bool:
         return at < self._clock.now() - days * _DAY
+
+
+async def _or_left(run: str, cleaned: Awaitable[bool]) -> bool:
+    """What came of cleaning one; one whose files do not let us is left, for whoever reads the warning."""
+    try:
+        return await cleaned
+    except OSError as error:
+        if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):  # the log's: all others would fail, too
+            raise
+        log.warning("not_cleaned", run=run, error=repr(error))
+        return False
