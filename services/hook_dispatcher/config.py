@@ -38,7 +38,14 @@ class Settings(Shared, frozen=True, kw_only=True):
     hook_budget_seconds: Annotated[
         float, Meta(ge=0, description="How long a hook is tried again before it is given up, in seconds.")
     ] = Patience().budget_seconds
-    hook_concurrency: Annotated[int, Meta(ge=1, description="Hooks that one dispatcher sends at once.")] = 64
+    hook_concurrency: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Hooks that one dispatcher sends at once. One that takes longer than 0.1 s counts no more; with "
+            "those it is 8 times as many at most.",
+        ),
+    ] = 64
     hook_breaker_failures: Annotated[
         int, Meta(ge=0, description="Failures in a row after which a host is left alone for a while; 0: never.")
     ] = 5

@@ -51,33 +51,35 @@ class Place:
 
 
 class Turns:
-    """So many at once in all. Who is slow stops counting after `slow_seconds`, so that many who hang hold up nobody else;
-    how many those can be, the lanes bound.
+    """So many at once in all. Who is slow stops counting after `slow_seconds`, so that many who hang hold up nobody else.
 
-    In front of them a line, `line` places for each turn, for what is to be done just before one's turn.
+    In front of them a line, `line` places for each turn, for what is to be done just before one's turn. With the slow
+    ones and those in the line it is `most` for each turn, never more: that bounds sockets and bodies in memory.
     """
 
-    def __init__(self, count: int, *, slow_seconds: float = 0.1, line: int = 2) -> None:
+    def __init__(self, count: int, *, slow_seconds: float = 0.1, line: int = 2, most: int = 8) -> None:
         self._free = asyncio.Semaphore(count)
         self._line = asyncio.Semaphore(count * line)
+        self._in_all = asyncio.Semaphore(count * most)
         self._slow_seconds = slow_seconds
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Place]:
-        """Waits for a place in the line. Nobody in it waits long for a turn: those before are over, or slow, in a moment."""
+        """Waits for a place in the line, and for room in all, which is kept until the end. Nobody who has both waits long
+        for a turn: those before are over, or slow, in a moment."""
         await self._line.acquire()
         place = Place(self._line)
         try:
-            yield place
+            async with self._in_all:
+                yield place
         finally:
             place.give_up()
 
     @asynccontextmanager
-    async def one(self, place: Place | None = None) -> AsyncIterator[None]:
+    async def one(self, place: Place) -> AsyncIterator[None]:
         """Waits for a turn, and gives up the place in the line for it."""
         await self._free.acquire()
-        if place is not None:
-            place.give_up()
+        place.give_up()
         turn = Place(self._free)
         slow = asyncio.get_running_loop().call_later(self._slow_seconds, turn.give_up)
         try:

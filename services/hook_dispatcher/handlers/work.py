@@ -32,6 +32,7 @@ _HORIZON_SECONDS = 2 * _SWEEP_SECONDS
 _MOST_OF_ONE = 200
 """Deliveries of one endpoint that one sweep takes up."""
 _MOST_BUSY = 2_000
+"""Deliveries that are in memory at once, whatever they wait for. How many of them are sent at once, `Turns` bounds."""
 _REFILL_SECONDS = 0.5
 
 

@@ -172,12 +172,12 @@ async def test_who_hangs_gives_its_turn_to_another() -> None:
     turns, never = Turns(1, slow_seconds=0.01), asyncio.Event()
 
     async def hangs() -> None:
-        async with turns.one():
+        async with turns.place() as place, turns.one(place):
             await never.wait()
 
     hanging = asyncio.create_task(hangs())
     await asyncio.sleep(0)
-    async with turns.one():
+    async with turns.place() as place, turns.one(place):
         assert not hanging.done()
     never.set()
     await hanging
@@ -188,15 +188,21 @@ async def test_a_turn_is_given_back_once() -> None:
     second_in, go_on = asyncio.Event(), asyncio.Event()
 
     async def second() -> None:
-        async with turns.one():
+        async with turns.place() as place, turns.one(place):
             second_in.set()
             await go_on.wait()
 
-    async with turns.one():
+    async with turns.place() as place, turns.one(place):
         waiting = asyncio.create_task(second())
         await second_in.wait()  # the first has been slow
-    third = asyncio.create_task(turns.one().__aenter__())
+    third_in = asyncio.Event()
+
+    async def third_one() -> None:
+        async with turns.place() as place, turns.one(place):
+            third_in.set()
+
+    third = asyncio.create_task(third_one())
     await asyncio.sleep(0)
-    assert not third.done()
+    assert not third_in.is_set()
     go_on.set()
     await asyncio.gather(waiting, third)

@@ -52,6 +52,32 @@ async def test_who_is_slow_no_longer_counts() -> None:
         crowd.over.set()
 
 
+async def test_with_the_slow_ones_there_is_a_bound_and_who_is_over_makes_room() -> None:
+    crowd = Crowd(Turns(2, slow_seconds=0.0, line=2, most=3))
+    crowd.go_on.set()
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            tasks.create_task(crowd.one(number))
+        await eventually(lambda: len(crowd.at_it) == 6)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert len(crowd.in_line) == 6
+        crowd.over.set()
+    assert sorted(crowd.at_it) == list(range(20))
+
+
+async def test_who_is_cancelled_while_there_is_no_room_leaves_no_trace() -> None:
+    turns = Turns(1, slow_seconds=0.0, line=1, most=1)
+    async with turns.place() as place, turns.one(place):
+        waiting = asyncio.create_task(turns.place().__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    for _ in range(2):
+        async with turns.place() as place, turns.one(place):
+            pass
+
+
 async def test_who_leaves_the_line_without_a_turn_gives_up_the_place() -> None:
     turns = Turns(1, slow_seconds=NEVER, line=1)
     for _ in range(3):
