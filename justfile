@@ -36,7 +36,7 @@ check: (_install "requirements-dev.txt")
 bench *ARGS: (_install "requirements-dev.txt") (_install "requirements-bench.txt")
     @"{{bin}}/python" -m tests.bench "$@"
 
-# write the JSON Schemas of the words and the decision tables anew
+# write the JSON Schemas of the words, the AsyncAPI document and the decision tables anew
 words: (_install "requirements-dev.txt")
     @"{{bin}}/python" -m tests.support.words
     @"{{bin}}/python" -m tests.support.decisions

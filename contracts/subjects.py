@@ -26,6 +26,16 @@ _STREAM = re.compile(r"([a-z_]+)-([0-9a-f]+)")  # as the log itself checks it
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _SERVICE = re.compile(r"[a-z][a-z0-9_-]*")
 _CATEGORY = re.compile(r"[a-z_]+")
+_TOLD_OF_PLANS = frozenset({"item", "gate"})
+
+
+def category_of(type_: str) -> str:
+    """The category of the streams that keep events of this type: `plan` for `item.finished.v1`, `run` for `run.claimed.v1`.
+
+    A type's first word names it, but for items and gates, which belong to their plan.
+    """
+    first = type_.partition(".")[0]
+    return "plan" if first in _TOLD_OF_PLANS else first
 
 
 def event_subject(stream: str, type_: str) -> str:

@@ -17,6 +17,7 @@ from infra.blobs import Blobs
 from infra.eventlog import EventLog
 from infra.eventlog.model import Append, Appended, Draft
 from infra.ids import random_id
+from tests.support.asyncapi import FILE
 from tests.support.builders import NOON
 from tests.support.servers import Nats, Postgres
 from tests.support.site import ITEMS, Answer, Site, open_log, open_site
@@ -294,6 +295,11 @@ async def test_the_gateway_says_that_it_lives_and_is_ready_to_anybody(site: Site
     alive, ready = await site("GET", "/healthz", as_=""), await site("GET", "/readyz", as_="")
     assert (alive.status, alive.body["state"]) == (200, "alive")
     assert (ready.status, ready.body["state"]) == (200, "ready")
+
+
+async def test_what_can_be_listened_to_is_told_to_anybody(site: Site) -> None:
+    answer = await site("GET", "/asyncapi.json", as_="")
+    assert (answer.status, answer.text.encode()) == (200, FILE.read_bytes())
 
 
 async def test_progress_is_answered_with_what_is_known_and_what_is_not(site: Site) -> None:

@@ -9,20 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import nats as nats_client
 import pytest
 import pytest_asyncio
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from contracts.public import public_form
-from contracts.subjects import STREAM, WAKE, event_subject
+from contracts.registry import EVENTS
+from contracts.subjects import EVENTS as EVENTS_SUBJECT
+from contracts.subjects import STREAM, WAKE, category_of, event_subject
 from infra.bus import Bus
 from infra.bus.mirror import Mirror
-from infra.eventlog import EventLog
+from infra.eventlog import Draft, EventLog
+from infra.ids import random_id
 from infra.relay import STANDING_BY, LogWatch, Relay
 from infra.tail import Wake
+from tests.support.asyncapi import FILE, SAMPLES
 from tests.support.facts import append, change, command, cut
+from tests.support.listening import Described
 from tests.support.servers import Dsns, Nats, Postgres
 from tests.support.wait import PATIENCE_SECONDS, eventually
 
@@ -196,6 +203,52 @@ async def test_a_message_carries_the_cloudevent_headers_of_its_event(
     assert headers["content-type"] == "application/json"
     assert headers["Nats-Expected-Last-Sequence"] == "1"
     assert "ce-traceparent" not in ((await observer.get_msg(STREAM, 1)).headers or {})
+
+
+async def test_every_type_of_event_is_published_as_the_asyncapi_document_describes_it(
+    start: Start, log: EventLog, observer: JetStreamContext
+) -> None:
+    described = Described(msgspec.json.decode(FILE.read_bytes()))
+
+    async def samples() -> None:
+        for name in EVENTS:
+            sample = Draft(name, (SAMPLES / f"{name}.json").read_bytes().strip())
+            order = command(f"{category_of(name)}-{random_id()}", 0, [], cause=(await log.head()).position or None)
+            await log.append(msgspec.structs.replace(order, events=(sample,)))
+
+    await samples()  # published in batches, since the relay finds them all at once
+    relay = await start()
+    await mirrored(observer, log)
+    await eventually(lambda: relay.obstacle is None)
+    await samples()  # singly, or few together
+    await mirrored(observer, log)
+    for fact in await log.read_after(0):
+        message = await observer.get_msg(STREAM, fact.position)
+        payload = msgspec.json.decode(message.data or b"")
+        assert described.faults(fact.type, message.subject or "", message.headers or {}, payload) == []
+
+
+async def test_a_listener_whose_stream_was_made_anew_goes_on_after_its_checkpoint(
+    start: Start, log: EventLog, observer: JetStreamContext
+) -> None:
+    await append(log, 20)
+    await start()
+    await mirrored(observer, log)
+    before = await created(observer)
+    await observer.pull_subscribe(EVENTS_SUBJECT, durable="reports", stream=STREAM)
+    await observer.delete_stream(STREAM)
+
+    async def is_new() -> bool:
+        return await created(observer) not in {None, before}
+
+    await eventually(is_new)
+    await mirrored(observer, log)
+    assert "reports" not in {consumer.name for consumer in await observer.consumers_info(STREAM)}
+    checkpoint = 15
+    again = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=checkpoint + 1)
+    listener = await observer.pull_subscribe(EVENTS_SUBJECT, durable="reports", stream=STREAM, config=again)
+    (message,) = await listener.fetch(1, timeout=PATIENCE_SECONDS)
+    assert message.metadata.sequence.stream == checkpoint + 1
 
 
 async def test_a_service_is_rung_when_an_event_is_appended(

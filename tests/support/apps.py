@@ -5,7 +5,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
+
 from contracts.commands import SERVICE_OF, Accepted, Actor, AnyCommand, Denied, Reply, Request
+from contracts.subjects import category_of
 from infra.bus import Bus
 from infra.config import Secret, Settings
 from infra.ids import random_id
@@ -76,3 +79,15 @@ async def open_apps(postgres: Postgres, nats: Nats, data: Path) -> AsyncIterator
         await apps.bus.start()
         stack.push_async_callback(apps.bus.stop)
         yield apps
+        await _every_event_stands_where_it_is_described(apps.dsns)
+
+
+async def _every_event_stands_where_it_is_described(dsns: Dsns) -> None:
+    """The subject of an event follows from its stream: what `contracts/asyncapi.json` says of it must hold in every test."""
+    connection = await asyncpg.connect(dsns.admin)
+    try:
+        rows = await connection.fetch("select distinct split_part(stream, '-', 1) as category, type from log.event")
+    finally:
+        await connection.close()
+    astray = [(row["category"], row["type"]) for row in rows if row["category"] != category_of(row["type"])]
+    assert not astray, f"events in streams of another category: {astray}"

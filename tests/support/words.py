@@ -1,4 +1,7 @@
-"""The JSON Schemas of the words, generated. `python -m tests.support.words` writes them; a test fails on drift."""
+"""The JSON Schemas of the words, generated. `python -m tests.support.words` writes them; a test fails on drift.
+
+It also writes the AsyncAPI document, whose payloads are the public forms of the same words.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from contracts import commands, record, registry
+from tests.support import asyncapi
 
 FOLDER = Path(__file__).parents[2] / "contracts" / "schemas"
 OTHERS: Mapping[str, type] = {
@@ -33,4 +37,5 @@ if __name__ == "__main__":
         file.unlink()
     for name, text in schemas().items():
         (FOLDER / name).write_bytes(text)
-    print(f"{len(schemas())} schemas written")
+    asyncapi.FILE.write_bytes(asyncapi.document())
+    print(f"{len(schemas())} schemas and {asyncapi.FILE.name} written")

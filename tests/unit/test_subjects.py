@@ -23,6 +23,20 @@ def test_an_event_travels_on_the_subject_of_its_stream_and_type(stream: str, typ
 
 
 @pytest.mark.parametrize(
+    ("type_", "category"),
+    [
+        ("plan.sealed.v1", "plan"),
+        ("item.finished.v1", "plan"),
+        ("gate.passed.v1", "plan"),
+        ("run.step_started.v1", "run"),
+        ("callback.refused.v1", "callback"),
+    ],
+)
+def test_what_happens_to_items_and_gates_stands_in_the_stream_of_their_plan(type_: str, category: str) -> None:
+    assert subjects.category_of(type_) == category
+
+
+@pytest.mark.parametrize(
     "stream",
     [
         "",

@@ -1,14 +1,18 @@
 """What machines ask a gateway about itself: health, readiness, measurements, the description of its interface."""
 
 from collections.abc import Sequence
+from importlib.resources import files
 
 from aiohttp import web
 
+import contracts
 from contracts import http as h
 from services.gateway.health import Health
 from services.gateway.metrics import CONTENT_TYPE, Metrics
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
+
+_DOCUMENT = {"Content-Type": "application/json", "Cache-Control": "public, max-age=300"}
 
 
 def system_routes(health: Health, metrics: Metrics, description: "Description") -> list[Route]:
@@ -56,6 +60,16 @@ def system_routes(health: Health, metrics: Metrics, description: "Description") 
             answer=dict,
             access="open",
         ),
+        Route(
+            method="GET",
+            path="/asyncapi.json",
+            handler=system.events,
+            name="asyncapi",
+            summary="The AsyncAPI document of the events that can be listened to by NATS.",
+            tag="system",
+            answer=dict,
+            access="open",
+        ),
     ]
 
 
@@ -96,5 +110,7 @@ class System:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def interface(self, call: Call) -> web.StreamResponse:
-        headers = {"Content-Type": "application/json", "Cache-Control": "public, max-age=300"}
-        return web.Response(body=self._description.text, headers=headers)
+        return web.Response(body=self._description.text, headers=_DOCUMENT)
+
+    async def events(self, call: Call) -> web.StreamResponse:
+        return web.Response(body=files(contracts).joinpath("asyncapi.json").read_bytes(), headers=_DOCUMENT)
