@@ -4,15 +4,12 @@
 Unix microseconds, 0 for "not yet".
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from contracts.plan_events import Frozen, ResolvedWorkflow, Source
 from contracts.values import Content, GateName, Item
-
-if TYPE_CHECKING:
-    from contracts.folding.items import ItemWork
 
 Status = Literal[
     "planning",
@@ -276,10 +273,7 @@ class Times(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """A release plan at `version` of its stream and `position` of the log. Written by `contracts.evolve` alone.
-
-    `places` and `work` are its working memory and empty for everybody else.
-    """
+    """A release plan at `version` of its stream and `position` of the log. Written by `contracts.evolve` alone."""
 
     id: str
     index: int
@@ -304,7 +298,6 @@ class Plan(msgspec.Struct, kw_only=True):
     settled: bool = False
     digests: Digests = Digests()
     places: Places | None = None
-    work: "dict[str, ItemWork]" = msgspec.field(default_factory=dict)
     drift: Drift | None = None
     reason: str = ""
     held: Hold | None = None

@@ -1,11 +1,18 @@
 """Starting, items, the end."""
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from contracts import plan_events as e
 from contracts.envelope import Fact
 from contracts.folding.ground import Apply, end, gate_due
-from contracts.plan import Attempt, Drift, ItemStatus, Plan
+from contracts.plan import (
+    NOT_BEGUN,
+    Attempt,
+    Drift,
+    Plan,
+)
 
 
 def _start_requested(plan: Plan, event: e.StartRequested, fact: Fact) -> None:
@@ -27,22 +34,22 @@ def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:
 
 
 def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
-    item, plan.held = plan.work[event.item], None
-    item.attempts.append(Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of))
-    item.status, item.by, item.at = "running", fact.actor, fact.at
-    item.held = ""
+    state, plan.held = plan.items.get(event.item, NOT_BEGUN), None
+    attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
+    attempts = state.attempts + (attempt,)  # noqa: RUF005 - copied in one go; a plan is folded more often than written
+    plan.items[event.item] = replace(state, status="running", attempts=attempts, by=fact.actor, at=fact.at, held="")
 
 
 def _item_finished(plan: Plan, event: e.ItemFinished, fact: Fact) -> None:
-    item = plan.work[event.item]
-    attempts = item.attempts
+    state = plan.items.get(event.item, NOT_BEGUN)
+    attempts, status = state.attempts, state.status
     if attempts and attempts[-1].number == event.attempt:
-        attempts[-1] = _ended(attempts[-1], event, fact)
-        if item.status == "running":
-            item.status = "todo" if event.outcome == "cancelled" else event.outcome
+        attempts = attempts[:-1] + (_ended(attempts[-1], event, fact),)  # noqa: RUF005 - as above
+        if status == "running":
+            status = "todo" if event.outcome == "cancelled" else event.outcome
     else:
-        item.attempts = [_ended(one, event, fact) if one.number == event.attempt else one for one in attempts]
-    item.at, item.stopping = fact.at, ""
+        attempts = tuple(_ended(one, event, fact) if one.number == event.attempt else one for one in attempts)
+    plan.items[event.item] = replace(state, status=status, attempts=attempts, at=fact.at, stopping="")
 
 
 def _ended(attempt: Attempt, event: e.ItemFinished, fact: Fact) -> Attempt:
@@ -52,15 +59,17 @@ def _ended(attempt: Attempt, event: e.ItemFinished, fact: Fact) -> Attempt:
 
 
 def _item_completed(plan: Plan, event: e.ItemCompleted, fact: Fact) -> None:
-    item = plan.work[event.item]
-    item.attempts.append(Attempt(event.attempt, fact.actor, fact.at, "", fact.at, "done"))
-    item.status, item.remark, item.by, item.at = "done", event.remark, fact.actor, fact.at
+    state = plan.items.get(event.item, NOT_BEGUN)
+    attempt = Attempt(event.attempt, fact.actor, fact.at, "", fact.at, "done")
+    plan.items[event.item] = replace(
+        state, status="done", attempts=(*state.attempts, attempt), remark=event.remark, by=fact.actor, at=fact.at
+    )
 
 
 def _ticked(plan: Plan, event: e.SubStepTicked, fact: Fact) -> None:
-    item = plan.work[event.item]
-    others = tuple(step for step in item.ticked if step != event.step)
-    item.ticked = (*others, event.step) if event.ticked else others
+    state = plan.items.get(event.item, NOT_BEGUN)
+    others = tuple(step for step in state.ticked if step != event.step)
+    plan.items[event.item] = replace(state, ticked=(*others, event.step) if event.ticked else others)
 
 
 def _skipped(plan: Plan, event: e.ItemSkipped, fact: Fact) -> None:
@@ -71,9 +80,9 @@ def _waived(plan: Plan, event: e.ItemWaived, fact: Fact) -> None:
     _settle_item(plan, event.item, "waived", event.reason, fact)
 
 
-def _settle_item(plan: Plan, item: str, status: ItemStatus, reason: str, fact: Fact) -> None:
-    work = plan.work[item]
-    work.status, work.reason, work.by, work.at = status, reason, fact.actor, fact.at
+def _settle_item(plan: Plan, item: str, status: Any, reason: str, fact: Fact) -> None:
+    state = plan.items.get(item, NOT_BEGUN)
+    plan.items[item] = replace(state, status=status, reason=reason, by=fact.actor, at=fact.at)
 
 
 def _items_settled(plan: Plan, event: e.ItemsSettled, fact: Fact) -> None:

@@ -7,8 +7,7 @@ import msgspec
 from contracts import edit_events as edits
 from contracts import plan_events as e
 from contracts.evolve import evolve, fold
-from contracts.folding.items import at_work
-from contracts.plan import Attempt, ItemState, Plan
+from contracts.plan import Plan
 from contracts.seal import seal_of
 from contracts.values import Changes, Content, GateRule, Gates
 from tests.support.builders import (
@@ -59,38 +58,6 @@ def test_evolve_leaves_the_state_before_untouched() -> None:
         after = evolve(plan, fact)
         assert frozen(plan) == before
         plan = after
-
-
-TRIES = (
-    *LIFE[:8],
-    e.ItemStarted(item="one", attempt=1, run="r1"),
-    e.ItemFinished(item="one", attempt=1, outcome="failed", error="exit code 1"),
-    e.ItemStarted(item="one", attempt=2, run="r2"),
-    e.ItemSkipped(item="two", reason="no"),
-    e.PlanReopened(reason="again"),
-    e.ItemFinished(item="one", attempt=2, outcome="done"),
-    sealed(),
-    e.ItemStarted(item="one", attempt=3, run="r3"),
-)
-
-
-def test_attempts_are_kept_through_every_step_and_no_state_before_is_touched() -> None:
-    states = [fold(facts(*TRIES)[:length]) for length in range(1, len(TRIES) + 1)]
-    before = [frozen(state) for state in states]
-    for state, fact in zip(states, facts(*TRIES)[1:], strict=False):
-        assert evolve(state, fact) is not state
-    assert [frozen(state) for state in states] == before
-    last = states[-1]
-    assert last is not None
-    assert [(one.number, one.outcome) for one in last.state_of("one").attempts] == [(1, "failed"), (2, "done"), (3, "")]
-    assert not last.work
-
-
-def test_an_item_that_was_worked_on_is_put_back_with_all_its_fields() -> None:
-    attempts = (Attempt(1, "user:ana", 5),)
-    state = ItemState("failed", attempts, "remark", "reason", "user:ana", 7, ("step",), "digest", "held", "stopping")
-    assert all(getattr(state, name) for name in ItemState.__struct_fields__)
-    assert at_work(state).done() == state
 
 
 def test_folding_in_pieces_equals_folding_at_once() -> None:
