@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 
 from contracts.http import Callback, NewPlan, Problem
+from contracts.refusals import Fault
 from contracts.values import SECTIONS, Content
 from services.gateway.problems import status_of
 from services.gateway.route import Route
@@ -81,7 +83,38 @@ def _schemas(routes: Iterable[Route]) -> tuple[dict[Any, dict[str, Any]], dict[s
     sections = [{"$ref": f"{_REF.format(name='Content')}/properties/{name}"} for name in SECTIONS]
     schemas[Any] = {"anyOf": sections}
     components["Problem"]["additionalProperties"] = True
+    _demand_what_is_always_sent(routes, components)
     return schemas, components
+
+
+def _demand_what_is_always_sent(routes: Iterable[Route], components: dict[str, Any]) -> None:
+    """A default says what a body may leave out; an answer has the field none the less, unless its type leaves defaults out.
+
+    Where a type is in bodies as well, what it demands is what is demanded of them. A problem has faults only where it has.
+    """
+    answers = [route.answer for route in routes if route.answer not in {None, Any}]
+    bodies = [route.body for route in routes if route.body not in {None, Any}]
+    sent = _structs([*answers, Fault]) - _structs([*bodies, Content, NewPlan, Callback]) - {Problem}
+    for kind in sent:
+        if not kind.__struct_config__.omit_defaults and components.get(kind.__name__, {}).get("properties"):
+            components[kind.__name__]["required"] = list(components[kind.__name__]["properties"])
+
+
+def _structs(kinds: Iterable[Any]) -> set[type[msgspec.Struct]]:
+    """The structs that these types are made of."""
+    found: set[type[msgspec.Struct]] = set()
+    left: list[Any] = list(msgspec.inspect.multi_type_info(list(kinds)))
+    while left:
+        one = left.pop()
+        if isinstance(one, msgspec.inspect.StructType):
+            if one.cls in found:
+                continue
+            found.add(one.cls)
+        if isinstance(one, msgspec.inspect.Type | msgspec.inspect.Field):
+            left += [getattr(one, name) for name in one.__struct_fields__]
+        elif isinstance(one, tuple):
+            left += one
+    return found
 
 
 def _operation(route: Route, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:

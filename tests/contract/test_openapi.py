@@ -8,10 +8,12 @@ import msgspec
 import msgspec.inspect
 import pytest
 
+from contracts.difference import difference
 from contracts.http import Problem
 from contracts.plan_events import Event
-from contracts.refusals import STATUS
-from contracts.values import Value
+from contracts.record import Entry
+from contracts.refusals import STATUS, Fault
+from contracts.values import Content, Item, TextSpec, Value
 from services.gateway.door import Door
 from services.gateway.metrics import Metrics
 from services.gateway.openapi import document
@@ -162,6 +164,29 @@ def test_what_is_answered_has_every_field_but_for_what_the_log_keeps_too(routes:
         if isinstance(part, msgspec.inspect.StructType) and not issubclass(part.cls, Event | Value):
             has_defaults = not all(field.required for field in part.fields)
             assert not (has_defaults and part.cls.__struct_config__.omit_defaults), part.cls
+
+
+def test_what_is_always_answered_is_described_as_required_and_what_may_be_left_out_of_a_body_is_not(
+    described: dict[str, Any],
+) -> None:
+    schemas = described["components"]["schemas"]
+    for name in ("Entry", "Change", "Difference", "ItemsDifference", "Fault", "Done", "Health"):
+        assert schemas[name]["required"] == list(schemas[name]["properties"]), name
+    assert "faults" not in schemas["Problem"]["required"], "a problem without faults has no such member"
+    assert "required" not in schemas["FilledTemplate"] or "values" not in schemas["FilledTemplate"]["required"]
+    assert "labels" not in schemas["Content"].get("required", ())
+    assert "may_fail" not in schemas["Item"]["required"]
+
+
+def test_what_is_answered_can_be_checked_by_its_description(described: dict[str, Any]) -> None:
+    old, new = Content(name="One"), Content(name="Two", items=(Item(id="a", name="A", spec=TextSpec(content="Do")),))
+    entry = Entry(position=1, at="", actor="user:ana", channel="cli", verb="edit", target="plan")
+    for answer in (difference(old, new), entry, Fault("/a", "is wrong")):
+        rooted = {**described, "$ref": f"#/components/schemas/{type(answer).__name__}"}
+        faults = jsonschema_rs.Draft202012Validator(rooted).iter_errors(
+            msgspec.json.decode(msgspec.json.encode(answer))
+        )
+        assert [fault.message for fault in faults] == []
 
 
 def test_every_operation_has_its_own_name(routes: list[Route]) -> None:
