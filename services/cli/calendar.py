@@ -77,6 +77,9 @@ async def export(
     to: str | None = None,
     project: str | None = None,
     label: str | None = None,
+    owner: str | None = None,
+    status: str | None = None,
+    touches: str | None = None,
 ) -> None:
     """Writes the calendar as iCalendar (RFC 5545).
 
@@ -92,9 +95,16 @@ async def export(
         Only plans of this project.
     label
         Only plans with this label.
+    owner
+        Only plans of this user or group.
+    status
+        Only plans in this status.
+    touches
+        Only plans that touch this, such as api/production.
     """
+    filters = {"project": project, "label": label, "owner": owner, "status": status, "touches": touches}
     async with asking(READ) as (gateway, output):
-        answer = await gateway.get("/api/v1/calendar.ics", **{"from": from_}, to=to, project=project, label=label)
+        answer = await gateway.get("/api/v1/calendar.ics", **{"from": from_}, to=to, **filters)
         if file == "-":
             sys.stdout.buffer.write(answer.body)
             return

@@ -96,6 +96,14 @@ async def test_conflicts_are_told_at_the_seal_and_the_calendar_is_shown_and_expo
     await shell("calendar", "export", str(file), *SPAN)
     events = parse(file.read_bytes().decode()).events
     assert {f"plan-{mine}@gonogo", f"plan-{theirs}@gonogo"} <= set(events)
+    for filters, shown in (
+        (("--owner", "user:olivia", "--status", "planning", "--touches", "api/production"), True),
+        (("--owner", "user:nobody"), False),
+        (("--status", "success"), False),
+        (("--touches", "api/elsewhere"), False),
+    ):
+        await shell("calendar", "export", str(file), *SPAN, *filters)
+        assert (f"plan-{theirs}@gonogo" in parse(file.read_bytes().decode()).events) is shown, filters
     _, err = await shell("calendar", "export", str(tmp_path), *SPAN, code=2)
     assert "cannot be written" in err
 
