@@ -171,6 +171,7 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
 }
 ALONE: tuple[Verb, ...] = (
     ("inbox", "inbox:inbox", "Lists what waits for you."),
+    ("record", "record:installation", "Prints who did what to all that is no plan's."),
     ("me", "user:me", "Shows who the token speaks for."),
     ("version", "about:version", "Prints the version."),
     ("completion", "about:completion", "Prints the completion script for a shell."),

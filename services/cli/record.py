@@ -1,4 +1,5 @@
-"""The record of a plan: `plan record` prints it, `plan watch` follows it live and resumes where it was cut off."""
+"""The record: `plan record` prints that of a plan, `record` that of what belongs to none; `plan watch` follows a plan live
+and resumes where it was cut off."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
@@ -32,6 +33,28 @@ async def record(
     order
         Which come first.
     """
+    await _print(plan, limit, order, reading)
+
+
+async def installation(
+    *,
+    limit: int | None = None,
+    order: Literal["newest", "oldest"] = "oldest",
+    reading: Reading = READ,
+) -> None:
+    """Prints who did what to that which is no plan's: freezes, endpoints, templates, workflows, people. For administrators.
+
+    Parameters
+    ----------
+    limit
+        How many entries at most. Default: all.
+    order
+        Which come first.
+    """
+    await _print(None, limit, order, reading)
+
+
+async def _print(plan: str | None, limit: int | None, order: str, reading: Reading) -> None:
     if limit is not None and limit < 1:
         raise usage("--limit must be 1 or more.")
     async with asking(reading) as (gateway, output):
@@ -44,18 +67,21 @@ async def record(
 
 async def entries_of(
     gateway: Gateway,
-    plan: str,
+    plan: str | None,
     *,
     order: str = "oldest",
     limit: int | None = None,
     min_position: int | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """The entries, page by page. `min_position`: not before the record contains the log up to there."""
+    """The entries, page by page; without a plan those of none.
+
+    `min_position`: not before the record contains the log up to there.
+    """
     cursor: str | None = None
     count = 0
     while limit is None or count < limit:
         page = await gateway.get(
-            f"/api/v1/plans/{segment(plan)}/record",
+            "/api/v1/record" if plan is None else f"/api/v1/plans/{segment(plan)}/record",
             order=order,
             limit=_PAGE if limit is None else min(_PAGE, limit - count),
             cursor=cursor,

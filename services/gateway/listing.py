@@ -23,6 +23,8 @@ from services.gateway.views import when
 PLANS = "plans"
 RECORD = "record"
 """The names of the projections that lists are read from."""
+NO_PLAN = ""
+"""Under which the record has what belongs to no plan."""
 
 _PACKAGE = "services.gateway"
 _CURSOR_VERSION = 1
@@ -81,7 +83,7 @@ class Listing:
         return PlanPage(plans=tuple(_plan_row(row) for row in shown), next=following, position=position)
 
     async def record(self, plan: str, query: RecordQuery) -> RecordPage:
-        """One page of a plan's operation record."""
+        """One page of a plan's operation record, or of what belongs to none (`NO_PLAN`)."""
         end = page_end(query.order, query.cursor, [int, int])
         position = await self.reached(RECORD, query.min_position)
         rows = await self._pool.fetch(self._record[query.order], plan, *end, query.limit + 1)

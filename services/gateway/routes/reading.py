@@ -15,7 +15,7 @@ from contracts.workflow import WorkflowRevised, workflow_stream
 from infra.commands import Desk
 from infra.eventlog import EventLog
 from services.gateway.bodies import Query
-from services.gateway.listing import Listing
+from services.gateway.listing import NO_PLAN, Listing
 from services.gateway.names import no_plan, plan_of, run_of, slug_of
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
@@ -63,6 +63,17 @@ def _plans(plans: "Plans") -> list[Route]:
             query=h.RecordQuery,
             codes=("plan_not_found",),
         ),
+        Route(
+            method="GET",
+            path="/api/v1/record",
+            handler=plans.record_of_none,
+            name="get_installation_record",
+            summary="The operation record of what belongs to no plan: freezes, endpoints, templates, workflows, people.",
+            tag="record",
+            answer=h.RecordPage,
+            query=h.RecordQuery,
+            access="administrator",
+        ),
     ]
 
 
@@ -87,14 +98,18 @@ class Plans:
     async def many(self, call: Call) -> web.StreamResponse:
         query = await with_saved(self._log, call, self._plan_query.read(call.request))
         page = await self._listing.plans(query)
-        return json_answer(page, headers=_link(call, page.next))
+        return json_answer(page, headers=next_link(call, page.next))
 
     async def record(self, call: Call) -> web.StreamResponse:
         plan = plan_of(call)
         page = await self._listing.record(plan, self._record_query.read(call.request))
         if not page.entries:
             await existing_plan(self._desk, plan)
-        return json_answer(page, headers=_link(call, page.next))
+        return json_answer(page, headers=next_link(call, page.next))
+
+    async def record_of_none(self, call: Call) -> web.StreamResponse:
+        page = await self._listing.record(NO_PLAN, self._record_query.read(call.request))
+        return json_answer(page, headers=next_link(call, page.next))
 
 
 async def existing_plan(desk: Desk[Plan], plan_id: str) -> Plan:
@@ -105,7 +120,7 @@ async def existing_plan(desk: Desk[Plan], plan_id: str) -> Plan:
     return plan
 
 
-def _link(call: Call, cursor: str | None) -> dict[str, str]:
+def next_link(call: Call, cursor: str | None) -> dict[str, str]:
     """Where the next page is (RFC 8288)."""
     if cursor is None:
         return {}
