@@ -32,6 +32,13 @@ class TemplateQuery(Read, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=1)] | None = None
 
 
+class TemplatesQuery(Read, frozen=True, kw_only=True):
+    """A page of the list of templates."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    cursor: Annotated[str, Meta(max_length=500)] = ""
+
+
 class TemplateView(Answered, frozen=True, kw_only=True):
     """One revision of a template. `deleted`: it is offered no more. `put_by` and `put_at` are the newest revision's."""
 
@@ -60,4 +67,7 @@ class TemplateRow(Answered, frozen=True, kw_only=True):
 
 
 class TemplatePage(Answered, frozen=True, kw_only=True):
+    """By name. `next` is the cursor of the next page, `null` at the end."""
+
     templates: tuple[TemplateRow, ...]
+    next: str | None

@@ -1,9 +1,11 @@
 """Commands on templates of plans: put, list, show, delete."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from contracts.template import TemplateFile
 from contracts.template_filling import has_placeholder
+from services.cli.client import Gateway
 from services.cli.documents import read_document
 from services.cli.files import read_bytes
 from services.cli.options import READ, WRITE, File, Reading, Writing, asking, match_of, segment, show_done
@@ -12,6 +14,7 @@ from services.cli.problems import Problem, usage
 from services.cli.yaml_writing import as_yaml
 
 _TEMPLATES = "/api/v1/templates"
+_PAGE = 500
 
 
 async def put(
@@ -60,14 +63,24 @@ async def put(
 async def list_templates(*, reading: Reading = READ) -> None:
     """Lists the templates that are offered."""
     async with asking(reading) as (gateway, output):
-        answer = await gateway.get(_TEMPLATES)
-        rows = answer.json()["templates"]
+        rows = [row async for row in _all(gateway)]
         if output.as_json:
             output.json(rows)
             return
         columns = ("name", "revision", "project", "parameters", "items", "description", "put", "by")
         table = [(*(row[name] for name in columns[:6]), when(row["put_at"]), row["put_by"]) for row in rows]
         output.table(columns, table, empty="There are no templates.")
+
+
+async def _all(gateway: Gateway) -> AsyncIterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        page = (await gateway.get(_TEMPLATES, limit=_PAGE, cursor=cursor)).json()
+        for row in page["templates"]:
+            yield row
+        cursor = page["next"]
+        if cursor is None:
+            return
 
 
 async def show(name: str, /, *, revision: int | None = None, reading: Reading = READ) -> None:

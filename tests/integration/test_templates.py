@@ -13,7 +13,7 @@ from infra.projection import rebuild
 from services.planner.projections.templates import TemplateList
 from tests.integration.test_plan_files import DATA, Shell
 from tests.support.servers import Nats, Postgres
-from tests.support.site import Site, open_log, open_site
+from tests.support.site import Answer, Site, open_log, open_site
 from tests.support.wait import eventually
 
 FILE = """\
@@ -112,6 +112,39 @@ async def test_a_deleted_template_makes_no_more_plans_and_comes_back_as_a_new_re
     assert (await site("PUT", "/api/v1/templates/gone", body)).status == 200
     assert (await site("GET", "/api/v1/templates/gone")).body["revision"] == 2
     await eventually(lambda: has("gone", True))
+
+
+async def test_the_list_of_templates_is_paged_by_name_and_the_command_line_shows_all_pages(
+    site: Site, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"paged-{number}" for number in range(5)]
+    for name in reversed(names):
+        await site("PUT", f"/api/v1/templates/{name}", {"plan": {"name": "P"}, "project": "web"})
+
+    async def page(cursor: str) -> Answer:
+        return await site("GET", f"/api/v1/templates?limit=2&cursor={cursor}")
+
+    async def pages() -> list[str]:
+        found, cursor = [], ""
+        while cursor is not None:
+            body = (await page(cursor)).body
+            assert len(body["templates"]) <= 2
+            found += [row["name"] for row in body["templates"]]
+            cursor = body["next"]
+        return found
+
+    async def listed() -> bool:
+        return set(names) <= set(await pages())
+
+    await eventually(listed)
+    found = await pages()
+    assert found == sorted(found)
+    assert len(found) == len(set(found))
+    assert (await page("nonsense")).status == 400
+    monkeypatch.setattr("services.cli.template._PAGE", 2)
+    code, out, err = await shell("template", "list")
+    assert code == 0, err
+    assert [name for name in found if name in out] == found
 
 
 async def test_only_creator_owners_and_administrators_change_a_template(site: Site) -> None:

@@ -22,14 +22,15 @@ from infra.eventlog import EventLog
 from infra.ids import derived_id
 from infra.postgres import load_sql
 from services.gateway.bodies import Body, Query, read_bytes
+from services.gateway.listing import cursor_of, page_end
 from services.gateway.names import slug_of
 from services.gateway.orders import Orders, done, json_answer, order_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.plans import markdown_of
-from services.gateway.routes.reading import existing_plan
+from services.gateway.routes.reading import existing_plan, next_link
 
 _TEMPLATE = "/api/v1/templates/{name}"
-_MOST = 1_000
+_LIST = "templates"
 
 
 def template_routes(orders: Orders, log: EventLog, desk: Desk[Plan]) -> list[Route]:
@@ -88,9 +89,10 @@ def _using(using: "Using") -> list[Route]:
             path="/api/v1/templates",
             handler=using.many,
             name="list_templates",
-            summary="The templates that are offered.",
+            summary="The templates that are offered, by name, page by page.",
             tag="templates",
             answer=t.TemplatePage,
+            query=t.TemplatesQuery,
         ),
         Route(
             method="GET",
@@ -167,12 +169,16 @@ class Using:
         self._log = log
         self._all = load_sql("services.gateway", "templates")
         self._query = Query(t.TemplateQuery)
+        self._page = Query(t.TemplatesQuery)
         self._filled: Body[t.FilledTemplate] = Body(t.FilledTemplate, optional=True)
 
     async def many(self, call: Call) -> web.StreamResponse:
-        rows = [dict(row) for row in await self._log.pool.fetch(self._all, _MOST)]
-        views = [t.TemplateRow(**{**row, "put_at": moment(row["put_at"])}) for row in rows]
-        return json_answer(t.TemplatePage(templates=tuple(views)))
+        query = self._page.read(call.request)
+        [after] = page_end(_LIST, query.cursor, [str])
+        rows = await self._log.pool.fetch(self._all, query.limit + 1, after)
+        views = [t.TemplateRow(**{**dict(row), "put_at": moment(row["put_at"])}) for row in rows[: query.limit]]
+        following = cursor_of(_LIST, [views[-1].name]) if len(rows) > query.limit else None
+        return json_answer(t.TemplatePage(templates=tuple(views), next=following), headers=next_link(call, following))
 
     async def one(self, call: Call) -> web.StreamResponse:
         name, wanted = slug_of(call, "name"), self._query.read(call.request).revision
