@@ -33,6 +33,7 @@ from services.executor.adapters.step import FindSecret
 from services.executor.config import Settings
 from services.executor.handlers.cleaning import Cleaning, Keep
 from services.executor.handlers.commands import Commands
+from services.executor.handlers.held import HeldPlans
 from services.executor.handlers.plans import Plans
 from services.executor.handlers.reading import Shelf
 from services.executor.handlers.runs import Lease, Runs
@@ -105,7 +106,7 @@ class Executor:
             Lease(settings.lease_seconds, settings.max_runs),
         )
         self._freezes = freezes = Freezes(log.fetch)
-        self._held: set[str] = set()  # seen since the last change of a freeze; the table may not have them yet
+        self._held = HeldPlans()  # the table of timers may not have them yet
         self._plans = Plans(log, plans, runs, shelf, freezes, clock, self.reactor.due)
         self._commands = Commands(plans, workflows, shelf, freezes)
 
@@ -131,15 +132,14 @@ class Executor:
         for desk in self._desks:
             desk.observe(facts)
         self._freezes.observe(facts)
-        self._held.update(fact.stream for fact in facts if fact.type == "plan.held.v1")
+        self._held.observe(facts)
 
     async def _look(self, stream: str) -> None:
         if category(stream) == "run":
             await self.runs.look(stream)
         elif category(stream) == "freeze":
             rows = await self._log.pool.fetch(load_sql(_PACKAGE, "held"))
-            held, self._held = self._held, set()
-            for one in held.union(row["stream"] for row in rows):
+            for one in self._held.take().union(row["stream"] for row in rows):
                 self.reactor.due(one)
         else:
             await self._plans.look(stream)
