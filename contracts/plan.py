@@ -307,7 +307,7 @@ class Plan(msgspec.Struct, kw_only=True):
     emergencies: tuple[Emergency, ...] = ()
 
     def item(self, item_id: str) -> Item | None:
-        """The item with this id, if the plan has it."""
+        """The item with this id, if the plan has it. It looks through all: who asks for many makes a dictionary."""
         return next((item for item in self.content.items if item.id == item_id), None)
 
     def state_of(self, item_id: str) -> ItemState:

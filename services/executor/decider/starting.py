@@ -45,7 +45,8 @@ def next_attempt(state: ItemState) -> int:
 def demand_turn(plan: Plan, item: Item) -> None:
     """Raises Refused(item_needs) unless what it needs is settled, and in an ordered plan everything that stands before it."""
     now = statuses(plan)
-    waits = [one.id for one in plan.content.items if one.id in item.needs and not is_settled(one, now[one.id])]
+    needs = frozenset(item.needs)
+    waits = [one.id for one in plan.content.items if one.id in needs and not is_settled(one, now[one.id])]
     if waits:
         detail = f"Item {item.id} needs {', '.join(waits)} first."
         raise Refused("item_needs", detail, needs=waits, next=_moves(plan, waits))
@@ -59,7 +60,8 @@ def demand_turn(plan: Plan, item: Item) -> None:
 
 def _moves(plan: Plan, waits: list[str]) -> list[dict[str, object]]:
     """What may be done about those of these items that have failed."""
-    failed = [item for item in plan.content.items if item.id in waits and plan.state_of(item.id).status == "failed"]
+    those = frozenset(waits)
+    failed = [item for item in plan.content.items if item.id in those and plan.state_of(item.id).status == "failed"]
     return [move for item in failed for move in told(moves_of_failed(plan, item))]
 
 

@@ -4,7 +4,7 @@ Asked about a plan as often as one likes. It folds the plan, asks the decider wh
 the plan's version, so that it acts once however many executors are woken. Nothing due appends nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -15,6 +15,7 @@ from contracts.plan_events import Event, Frozen
 from contracts.registry import NAMES
 from contracts.run import RunCreated, run_stream
 from contracts.run_state import Run
+from contracts.values import Item
 from infra.clock import Clock
 from infra.commands import Decide, Desk
 from infra.eventlog import EventLog
@@ -101,13 +102,15 @@ class Plans:
 
     async def _runs_of(self, plan: Plan) -> None:
         """Every attempt without an end has its run; every run that has ended is told to the plan."""
+        asked: dict[str, Item] = {}
         for item, state in list(plan.items.items()):
             attempt = state.running
             if attempt is None or not attempt.run:
                 continue
             run = await self._runs.recall(run_stream(attempt.run))
             if run is None:
-                await self._create(plan, item, attempt)
+                asked = asked or {one.id: one for one in plan.content.items}
+                await self._create(plan, item, attempt, asked)
             elif run.outcome is not None:
                 await self._finish(plan, run)
             else:
@@ -119,9 +122,9 @@ class Plans:
 
         await self._append(plan, f"finished:{run.id}", decide)
 
-    async def _create(self, plan: Plan, item: str, attempt: Attempt) -> None:
+    async def _create(self, plan: Plan, item: str, attempt: Attempt, asked: Mapping[str, Item]) -> None:
         """The run of an intent. Made also where the plan no longer wants it, so that there is one thing to cancel."""
-        created = await self._created(plan, item, attempt)
+        created = await self._created(plan, item, attempt, asked)
         stream = run_stream(attempt.run)
         request = system_request(StartPlan(plan=plan.id), "executor", f"{attempt.run}:created", self._clock.now())
 
@@ -132,9 +135,10 @@ class Plans:
         log.info("run_created", run=attempt.run, plan=plan.id, item=item, attempt=attempt.number)
         self._due(stream)
 
-    async def _created(self, plan: Plan, item: str, attempt: Attempt) -> RunCreated:
+    async def _created(self, plan: Plan, item: str, attempt: Attempt, asked: Mapping[str, Item]) -> RunCreated:
+        """`asked`: the items of the plan as it is, by id."""
         then = await self._as_started(plan, item, attempt)
-        wanted = then.item(item)
+        wanted = asked.get(item) if then is plan else then.item(item)
         sealed = await self._shelf.sealed(then, (item,))
         assert wanted is not None
         found = sealed[item]

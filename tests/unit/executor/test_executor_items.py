@@ -29,6 +29,7 @@ from contracts.values import GateRule, Gates, Rules, Window, WorkflowSpec
 from contracts.workflow import WorkflowInput
 from services.executor.decider.items import Context, ItemCommand, decide
 from services.executor.decider.runs import unwanted
+from services.executor.decider.starting import demand_turn
 from services.executor.views import Found
 from tests.unit.executor.given import (
     ADMIN,
@@ -318,6 +319,27 @@ def test_in_order_earlier_items_are_settled_first() -> None:
     given = Given(content(text("a"), text("b"), rules=Rules(run="in_order"))).executing()
     assert refusal(given.plan, complete("b")).code == "item_needs"
     assert when(given.then(ItemCompleted(item="a", attempt=1)).plan, complete("b"))
+
+
+def test_what_an_item_of_a_long_plan_waits_for_is_found_without_comparing_each_with_each() -> None:
+    compared = 0
+
+    class Id(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    given = Given(content(*(text(f"i{number}") for number in range(200)), rules=Rules(run="in_order"))).executing()
+    items = tuple(replace(item, id=Id(item.id)) for item in given.plan.content.items)
+    plan = replace(given.plan, content=replace(given.plan.content, items=items))
+    with pytest.raises(Refused) as refused:
+        demand_turn(plan, items[-1])
+    assert compared < 20 * len(items)
+    assert refused.value.facts["needs"] == [item.id for item in items[:-1]]
 
 
 def test_a_workflow_with_runners_runs_for_them_and_administrators_only() -> None:
