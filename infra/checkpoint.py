@@ -4,7 +4,7 @@ The checkpoint moves by compare-and-set, so that of two projectors at one place 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from contracts.envelope import Fact, Position
 from infra.postgres import load_sql
@@ -32,7 +32,6 @@ class Projected(Protocol):
     def types(self) -> frozenset[str] | None: ...
 
 
-@runtime_checkable
 class Writing(Projected, Protocol):
     """A projection that writes within our transaction, as many statements as it needs."""
 
@@ -44,7 +43,6 @@ class Writing(Projected, Protocol):
         ...
 
 
-@runtime_checkable
 class AtOnce(Projected, Protocol):
     """A projection that writes in a single statement, its checkpoint with it: one way to the database instead of five."""
 
@@ -69,7 +67,7 @@ async def advance(
     conn: "Connection", projection: Projection, before: Position, last: Position, facts: list[Fact]
 ) -> None:
     """Move the checkpoint from `before` to `last` and write what these facts change. Raises Superseded, or what writing does."""
-    if facts and isinstance(projection, AtOnce):
+    if facts and _at_once(projection):
         statement, parameters = await projection.statement(facts)
         if await conn.fetchval(statement, projection.name, before, last, *parameters) != 1:
             raise Superseded
@@ -77,5 +75,13 @@ async def advance(
     async with conn.transaction():
         if await conn.execute(load_sql("infra", "checkpoint_move"), projection.name, before, last) != "UPDATE 1":
             raise Superseded
-        if facts and isinstance(projection, Writing):
+        if facts and _writing(projection):
             await projection.apply(conn, facts)
+
+
+def _at_once(projection: Projection) -> TypeGuard[AtOnce]:
+    return hasattr(projection, "statement")
+
+
+def _writing(projection: Projection) -> TypeGuard[Writing]:
+    return hasattr(projection, "apply")

@@ -4,6 +4,7 @@ It refuses to hide the database: no query building, no mapping.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 
 import asyncpg
@@ -50,6 +51,7 @@ async def answers(dsn: str, timeout_seconds: float = CONNECT_SECONDS) -> bool:
     return True
 
 
+@cache
 def load_sql(package: str, name: str) -> str:
     """The statement in `sql/<name>.sql` beside the module package `package`."""
     return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

@@ -31,7 +31,12 @@ _CHANNELS = frozenset({"cli"})
 _TRACE = web.RequestKey("trace", Trace)
 _ACTOR = web.RequestKey("actor", str)
 _PLAN = "/api/v1/plans/{plan}"
-_MOST_ASKED = (f"{_PLAN}/items/{{item}}/complete", _PLAN, f"{_PLAN}/items/{{item}}/execute", f"{_PLAN}/items/{{item}}/tick")
+_MOST_ASKED = (
+    f"{_PLAN}/items/{{item}}/complete",
+    _PLAN,
+    f"{_PLAN}/items/{{item}}/execute",
+    f"{_PLAN}/items/{{item}}/tick",
+)
 """aiohttp tries the addresses that begin alike one after the other, and those of plans are fifty."""
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines; not worth a line each."""
