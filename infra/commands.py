@@ -139,10 +139,11 @@ class Desk(Generic[S]):
                 if first is None:
                     raise
                 return first
-            outcome = await self._log.append(self._append(request, stream, state, events, body, cause))
+            append = self._append(request, stream, state, events, body, cause)
+            outcome = await self._log.append(append)
             match outcome:
                 case Appended():
-                    self._advance(stream, state, outcome, request, events)
+                    self._advance(state, outcome, append)
                     return _accepted(outcome)
                 case Seen():
                     self._cache.pop(stream, None)  # decided on a state from before the first time
@@ -190,14 +191,10 @@ class Desk(Generic[S]):
             answer=msgspec.json.encode(body if events else {**body, _ALREADY_SO: True}),
         )
 
-    def _advance(
-        self, stream: str, state: S | None, outcome: Appended, request: Request, events: Sequence[Event]
-    ) -> None:
+    def _advance(self, state: S | None, outcome: Appended, append: Append) -> None:
         """Move the remembered state on by what was just stored, without reading it back."""
-        if not events:
-            return
-        facts = _as_facts(stream, outcome, request, events)
-        self._keep(stream, self._fold(facts, state))
+        if append.events:
+            self._keep(append.stream, self._fold(_as_facts(outcome, append), state))
 
     def _keep(self, stream: str, state: S | None) -> None:
         if state is None:
@@ -210,28 +207,27 @@ class Desk(Generic[S]):
             self._cache.popitem(last=False)
 
 
-def _as_facts(stream: str, outcome: Appended, request: Request, events: Sequence[Event]) -> list[Fact]:
+def _as_facts(outcome: Appended, append: Append) -> list[Fact]:
     """The facts as a fold needs them; what only the database knows (recording time, leaf) is left empty."""
-    count = len(events)
-    drafts = [encode(event) for event in events]
+    count = len(append.events)
     return [
         Fact(
             position=outcome.last - count + 1 + i,
-            stream=stream,
+            stream=append.stream,
             version=outcome.version - count + 1 + i,
-            type=type_name,
-            at=request.at,
+            type=draft.type,
+            at=append.at,
             recorded_at=0,
-            actor=request.actor.id,
-            channel=request.actor.channel,
-            command_key=request.key,
+            actor=append.actor,
+            channel=append.channel,
+            command_key=append.key,
             ordinal=i,
             cause=None,
-            trace=request.trace,
-            payload=payload,
+            trace=append.trace,
+            payload=draft.payload,
             leaf=b"",
         )
-        for i, (type_name, payload) in enumerate(drafts)
+        for i, draft in enumerate(append.events)
     ]
 
 

@@ -1,10 +1,13 @@
 """The freezes as the log has them now, and which of them hold a plan.
 
-Read anew for whatever is decided: a start that is asked for after a freeze was answered never slips past it. Only what
-came after the last look is fetched, by an index of its own. What is remembered is good for seeing what may be due.
+A look is good for `_GOOD_SECONDS`, and whoever changes a freeze answers only when all looks from before have ended with
+that (`settled`): so a start that is asked for after a freeze was answered never slips past it, and orders that come one
+after the other share a look. Only what came after the last one is fetched, by an index of its own. What is remembered
+is good for seeing what may be due.
 """
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 
 from contracts.envelope import Fact, category, stream_id
@@ -19,8 +22,15 @@ from infra.postgres import load_sql
 from infra.recurrence import occurrences
 from infra.tail import database_away
 
+_GOOD_SECONDS = 0.1
+_SETTLED_SECONDS = 0.15  # the clocks of two processes run alike, but not to the last tick
 _MOST_STEPS = 1_000
 """Freezes that follow each other without a gap are followed this far; then one looks again."""
+
+
+async def settled() -> None:
+    """Wait until nobody relies any more on a look from before now. For whoever has just changed a freeze."""
+    await asyncio.sleep(_SETTLED_SECONDS)
 
 
 class Freezes:
@@ -34,10 +44,13 @@ class Freezes:
         self._stale = True
         self._turn = asyncio.Lock()
         self._begun = self._done = 0  # the numbers of the newest reading, and of the newest that succeeded
+        self._good_until = -math.inf
         self._states: dict[str, FreezeState] = {}
 
     async def read(self) -> Mapping[str, FreezeState]:
         """The freezes now. Raises Unavailable. Who asks while a reading is under way shares the next one."""
+        if not self._stale and asyncio.get_running_loop().time() < self._good_until:
+            return self._states
         begun = self._begun
         async with self._turn:
             if self._done <= begun:  # else one that began after we asked has ended
@@ -46,6 +59,7 @@ class Freezes:
 
     async def _read(self) -> None:
         self._begun += 1
+        good_until = asyncio.get_running_loop().time() + _GOOD_SECONDS
         try:
             self._stale = False
             for fact in facts(await self._fetch(self._after, self.position)):
@@ -55,7 +69,7 @@ class Freezes:
             if database_away(error):
                 raise Unavailable("the database") from error
             raise
-        self._done = self._begun
+        self._done, self._good_until = self._begun, good_until
 
     async def recall(self) -> Mapping[str, FreezeState]:
         """The freezes as they are remembered, which `observe` keeps true but for the last moments. Raises Unavailable."""

@@ -123,6 +123,8 @@ class Bus:
 
     async def wait_connected(self, timeout_seconds: float) -> Client:
         """The connected client. Raises Unavailable when the time passes first."""
+        if self._up.is_set() and self._link is not None:
+            return self._link.client
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._up.wait()

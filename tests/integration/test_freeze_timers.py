@@ -13,6 +13,7 @@ from contracts.registry import NAMES
 from contracts.values import Approval, ApprovalLevel, ApprovalRule
 from infra.clock import SetClock, SystemClock
 from infra.commands import Desk
+from infra.freezes import settled
 from infra.ids import random_id
 from infra.requests import system_request
 from tests.support.builders import text_item, utc
@@ -40,6 +41,7 @@ async def put(house: House, name: str, start: str, end: str, rrule: str = "") ->
 
     request = system_request(StartPlan(plan="0" * 24), "test", random_id(), SystemClock().now())
     await Desk(house.admin, fold_freeze).execute(request, f"freeze-{random_id()}", decide)
+    await settled()
 
 
 async def approved(house: House) -> str:

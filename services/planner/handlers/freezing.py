@@ -8,7 +8,7 @@ from contracts.moments import micros
 from contracts.plan import Plan
 from contracts.plan_events import Event, Frozen
 from infra.commands import Desk
-from infra.freezes import Freezes, frozen_within
+from infra.freezes import Freezes, frozen_within, settled
 from infra.recurrence import faults_of
 from infra.requests import Handler
 from services.planner.decider.freezes import override, write
@@ -29,7 +29,7 @@ class Freezing:
         return {PutFreeze: self.write, DeleteFreeze: self.write, OverrideFreeze: self.override}
 
     async def write(self, request: Request) -> Accepted:
-        """PutFreeze and DeleteFreeze."""
+        """PutFreeze and DeleteFreeze. Answered when every start that is decided from then on knows it."""
         command = request.command
         assert isinstance(command, PutFreeze | DeleteFreeze)
         faults = faults_of(command.definition) if isinstance(command, PutFreeze) else ()
@@ -37,7 +37,9 @@ class Freezing:
         async def decide(state: FreezeState | None) -> Sequence[Event]:
             return write(state, command, request.actor, faults)
 
-        return await self._desk.execute(request, f"freeze-{command.freeze}", decide, body={"id": command.freeze})
+        done = await self._desk.execute(request, f"freeze-{command.freeze}", decide, body={"id": command.freeze})
+        await settled()
+        return done
 
     async def override(self, request: Request) -> Accepted:
         """OverrideFreeze."""
