@@ -208,7 +208,7 @@ class Desk(Generic[S]):
 
 
 def _as_facts(outcome: Appended, append: Append) -> list[Fact]:
-    """The facts as a fold needs them; what only the database knows (recording time, leaf) is left empty."""
+    """The facts as a fold needs them and `EventLog.read_pages` gives them: the rest is left empty."""
     count = len(append.events)
     return [
         Fact(
@@ -220,10 +220,10 @@ def _as_facts(outcome: Appended, append: Append) -> list[Fact]:
             recorded_at=0,
             actor=append.actor,
             channel=append.channel,
-            command_key=append.key,
-            ordinal=i,
+            command_key="",
+            ordinal=0,
             cause=None,
-            trace=append.trace,
+            trace="",
             payload=draft.payload,
             leaf=b"",
         )

@@ -14,7 +14,7 @@ from contracts.envelope import Fact, Position, Version
 from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
-from infra.eventlog.stream_reader import StreamReader
+from infra.eventlog.stream_reader import StreamReader, for_folding, whole
 from infra.kept import Kept
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
@@ -42,7 +42,7 @@ class EventLog:
         self._kept = Kept(pool)
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
-        self._streams = StreamReader(self.fetch)
+        self._streams, self._foldable = StreamReader(self.fetch, whole()), StreamReader(self.fetch, for_folding())
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
 
@@ -93,13 +93,14 @@ class EventLog:
     async def read_pages(
         self, stream: str, after_version: Version = 0, limit: int = PAGE
     ) -> AsyncGenerator[list[Fact]]:
-        """The same in pages of at most `limit`, none empty. While the caller works on one, the next is on its way.
+        """What a fold needs of them, in pages of at most `limit`, none empty; see `stream_reader.for_folding`.
 
-        For folding: however long the stream, no more than two pages are held, and the loop is not kept for long.
+        While the caller works on a page, the next is on its way. However long the stream, no more than two are held, and
+        the loop is not kept for long.
         """
-        facts = await self._streams.read(stream, after_version, limit)
+        facts = await self._foldable.read(stream, after_version, limit)
         while len(facts) == limit:
-            coming = asyncio.create_task(self._streams.read(stream, facts[-1].version, limit), name="next page")
+            coming = asyncio.create_task(self._foldable.read(stream, facts[-1].version, limit), name="next page")
             try:
                 await asyncio.sleep(0)  # it asks before the caller works
                 yield facts
@@ -138,6 +139,7 @@ class EventLog:
         """Sends what is queued, then lets go of all connections."""
         await self._coalescer.close()
         await self._streams.close()
+        await self._foldable.close()
         await self._kept.close()
         await self.pool.close()
 

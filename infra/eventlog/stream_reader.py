@@ -7,6 +7,7 @@ sees the log as it is now.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -17,15 +18,44 @@ from infra.postgres import load_sql
 _TOGETHER = 128
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
+Rows = Sequence[Any]
+
+
+class Shape(NamedTuple):
+    """What is read of each event: the queries for one stream and for many, and the facts made of a stream's rows."""
+
+    one: str
+    many: str
+    facts: Callable[[str, Rows], list[Fact]]
+
+
+def whole() -> Shape:
+    """All that the log has."""
+    return Shape(
+        load_sql("infra.eventlog", "read_stream"),
+        load_sql("infra.eventlog", "read_streams"),
+        lambda _, rows: [Fact(*row) for row in rows],
+    )
+
+
+def for_folding() -> Shape:
+    """What states follow from. Keys, causes, traces, hashes and the time of recording are left empty: no fold asks for them."""
+    return Shape(load_sql("infra.eventlog", "fold_stream"), load_sql("infra.eventlog", "fold_streams"), _foldable)
+
+
+def _foldable(stream: str, rows: Rows) -> list[Fact]:
+    return [
+        Fact(position, stream, version, kind, at, 0, actor, channel, "", 0, None, "", payload, b"")
+        for position, version, kind, at, actor, channel, payload in rows
+    ]
 
 
 class StreamReader:
-    """One per event log. `fetch` runs a query and raises Unavailable when it cannot."""
+    """`fetch` runs a query and raises Unavailable when it cannot."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, shape: Shape) -> None:
         self._fetch = fetch
-        self._one = load_sql("infra.eventlog", "read_stream")
-        self._many = load_sql("infra.eventlog", "read_streams")
+        self._one, self._many, self._facts = shape
         self._reading_alone = False
         self._queue: list[tuple[str, Version, int | None, asyncio.Future[list[Fact]]]] = []
         self._gathering: asyncio.Task[None] | None = None
@@ -35,7 +65,7 @@ class StreamReader:
         if self._gathering is None and not self._reading_alone:
             self._reading_alone = True
             try:
-                return [Fact(*record) for record in await self._fetch(self._one, stream, after_version, limit)]
+                return self._facts(stream, await self._fetch(self._one, stream, after_version, limit))
             finally:
                 self._reading_alone = False
         found: asyncio.Future[list[Fact]] = asyncio.get_running_loop().create_future()
@@ -70,11 +100,10 @@ class StreamReader:
     async def _read_together(
         self, streams: Sequence[str], after: Sequence[Version], limits: Sequence[int | None]
     ) -> list[list[Fact]]:
-        found: list[list[Fact]] = [[] for _ in streams]
+        found: list[list[Sequence[Any]]] = [[] for _ in streams]
         for record in await self._fetch(self._many, streams, after, limits):
-            *fields, number = record
-            found[number - 1].append(Fact(*fields))
-        return found
+            found[record[-1] - 1].append(record[:-1])
+        return [self._facts(stream, rows) for stream, rows in zip(streams, found, strict=True)]
 
 
 def _own_copy(error: Exception) -> Exception:

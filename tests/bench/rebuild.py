@@ -1,4 +1,8 @@
-"""Rebuilding a plan of 10,000 events, beside fetching and decoding the very same rows."""
+"""Rebuilding a plan of 10,000 events, beside fetching and decoding the very same rows.
+
+The floor reads the stream as the log gives it, whole rows in one query. The rebuild is what a service does: it reads page
+by page, and of each row the columns that a fold needs.
+"""
 
 import time
 from collections.abc import Awaitable, Callable
