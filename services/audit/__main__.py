@@ -2,7 +2,7 @@
 
 from infra.lean import without
 
-without("rich", "aiohttp")
+without("rich", "aiohttp", "greenlet")
 
 from infra.rebuild import run_or_rebuild  # noqa: E402
 from services.audit.app import build, projections  # noqa: E402

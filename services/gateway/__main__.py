@@ -2,7 +2,7 @@
 
 from infra.lean import without
 
-without("rich")
+without("rich", "greenlet")
 
 from infra.process import run_service  # noqa: E402
 from services.gateway.app import build  # noqa: E402

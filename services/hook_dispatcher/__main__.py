@@ -2,7 +2,7 @@
 
 from infra.lean import without
 
-without("rich")
+without("rich", "greenlet")
 
 from infra.rebuild import run_or_rebuild  # noqa: E402
 from services.hook_dispatcher.app import build, projections  # noqa: E402

@@ -2,7 +2,7 @@
 
 from infra.lean import without
 
-without("rich", "aiohttp")
+without("rich", "aiohttp", "greenlet")
 
 from infra.process import run_service  # noqa: E402
 from services.relay.app import build  # noqa: E402
