@@ -55,7 +55,7 @@ class Desk(Generic[S]):
     """Executes commands on streams of one kind. `fold(facts, state)` must not touch its argument."""
 
     def __init__(
-        self, log: EventLog, fold: Callable[[Iterable[Fact], S | None], S | None], *, remember: int = 256
+        self, log: EventLog, fold: Callable[[Iterable[Fact], S | None], S | None], *, remember: int = 128
     ) -> None:
         self._log = log
         self._fold = fold

@@ -17,7 +17,7 @@ ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 class PlanStates:
     """Remembers the newest state of up to `remember` plans. `read_stream(stream, after_version)` reads the log."""
 
-    def __init__(self, read_stream: ReadStream, remember: int = 256) -> None:
+    def __init__(self, read_stream: ReadStream, remember: int = 128) -> None:
         self._read_stream = read_stream
         self._remember = remember
         self._plans: OrderedDict[str, Plan] = OrderedDict()
