@@ -20,7 +20,7 @@ from infra.tail import Tail, Wake
 POLL_SECONDS = 0.5
 """How often the log is looked at when no bell rings. The bell is the rule; this is for a NATS that is away."""
 
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 """How long after a ring a reactor waits for more: later by that, and much cheaper when a lot happens."""
 
 _ASK_AGAIN_SECONDS = (

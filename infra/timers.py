@@ -24,7 +24,7 @@ log = structlog.get_logger()
 Fire = Callable[[str, str], Awaitable[None]]
 """Wakes a stream for one kind of timer: `await fire(stream, kind)`."""
 
-_GATHER_SECONDS = 0.1  # a busy log rings hundreds of times a second; one look serves many rings
+_GATHER_SECONDS = 0.2  # a busy log rings hundreds of times a second; one look serves many rings
 _MICROSECONDS = 1_000_000
 
 

@@ -27,9 +27,9 @@ class Bell:
     def __init__(
         self,
         send: Send,
-        spacing_seconds: float = 0.002,
+        spacing_seconds: float = 0.003,
         *,
-        busy_seconds: float = 0.05,
+        busy_seconds: float = 0.1,
         busy_events_a_second: float = 500.0,
     ) -> None:
         self._send = send
