@@ -44,7 +44,8 @@ class Kept:
 
     async def _on_kept(self, query: str, arguments: tuple[object, ...], timeout_seconds: float) -> "Rows":
         if self._connection is None:
-            self._connection = await self._pool.acquire(timeout=timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):  # asyncpg's own would forget a cancellation, in Python 3.11
+                self._connection = await self._pool.acquire()
         statement = self._statements.get(query)
         if statement is None:
             statement = self._statements[query] = await self._connection.prepare(query, timeout=timeout_seconds)
@@ -55,7 +56,7 @@ class Kept:
         connection, self._connection = self._connection, None
         self._statements.clear()
         if connection is not None:
-            with suppress(OSError, TimeoutError, *DATABASE_ERRORS, asyncio.CancelledError):
+            with suppress(OSError, TimeoutError, *DATABASE_ERRORS):
                 await self._pool.release(connection)
 
     async def close(self) -> None:

@@ -86,9 +86,10 @@ async def start(dsns: Dsns, nats: Nats, observer: JetStreamContext) -> AsyncIter
             return relay
 
         yield start
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        while any(not task.done() for task in running):  # once may be forgotten by a library, in Python 3.11
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=5)
         await asyncio.gather(*(close() for close in opened))
 
 
