@@ -14,7 +14,7 @@ from infra.tail import Wake
 from tests.support.appends import append_of, stream_of
 from tests.support.facts import append, cut
 from tests.support.servers import Dsns, Postgres
-from tests.support.wait import eventually
+from tests.support.wait import ended, eventually
 
 if TYPE_CHECKING:
     from infra.checkpoint import Connection
@@ -78,9 +78,7 @@ async def start(dsns: Dsns) -> AsyncIterator[Callable[..., Awaitable[Projector]]
         return projector
 
     yield start
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await ended(*tasks)
     await asyncio.gather(*(log.close() for log in logs))
 
 
@@ -155,8 +153,7 @@ async def test_a_projector_that_stood_by_takes_over_when_the_other_is_gone(
     for _ in range(3):
         await append(log, 10)
     await at_the_head(log)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await ended(task)
     await source.close()
     await append(log, 10)
     await at_the_head(log)

@@ -17,7 +17,7 @@ from infra.tail import Tail, Wake
 from infra.timers import TimerLoop
 from tests.support.facts import append
 from tests.support.servers import Dsns, Postgres
-from tests.support.wait import PATIENCE_SECONDS, eventually
+from tests.support.wait import PATIENCE_SECONDS, ended, eventually
 
 
 @pytest_asyncio.fixture
@@ -59,8 +59,7 @@ async def reacting(
     )  # fmt: skip
     task = asyncio.create_task(reactor.run())
     yield reactor
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await ended(task)
 
 
 async def test_every_stream_that_a_fact_names_is_looked_at_after_that_fact(log: EventLog) -> None:
@@ -351,5 +350,4 @@ async def test_the_loop_survives_a_database_that_goes_away(log: EventLog, postgr
     await admin.close()
     wake.set()
     await eventually(lambda: bell.rung.total() == 1)
-    loop.cancel()
-    await asyncio.gather(loop, return_exceptions=True)
+    await ended(loop)

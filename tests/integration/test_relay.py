@@ -31,7 +31,7 @@ from tests.support.asyncapi import FILE, SAMPLES
 from tests.support.facts import append, change, command, cut
 from tests.support.listening import Described
 from tests.support.servers import Dsns, Nats, Postgres
-from tests.support.wait import PATIENCE_SECONDS, eventually
+from tests.support.wait import PATIENCE_SECONDS, ended, eventually
 
 Start = Callable[..., Awaitable[Relay]]
 
@@ -86,10 +86,7 @@ async def start(dsns: Dsns, nats: Nats, observer: JetStreamContext) -> AsyncIter
             return relay
 
         yield start
-        while any(not task.done() for task in running):  # once may be forgotten by a library, in Python 3.11
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running, timeout=5)
+        await ended(*running)
         await asyncio.gather(*(close() for close in opened))
 
 

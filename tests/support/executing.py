@@ -31,7 +31,7 @@ from services.executor.app import Executor, projections
 from services.executor.config import Settings
 from services.planner.projections import PlanList
 from tests.support.servers import Dsns
-from tests.support.wait import eventually
+from tests.support.wait import ended, eventually
 
 OLIVIA = Actor("user:olivia")
 ADMIN = Actor("user:root", administrator=True)
@@ -67,9 +67,7 @@ class House:
             yield Asked(self, executor, time)
         finally:
             await executor.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
             await log.close()
 
     async def _secret(self, name: str) -> Secret | None:

@@ -40,3 +40,11 @@ async def eventually(check: Callable[[], Any], timeout: float = PATIENCE_SECONDS
             raise AssertionError(f"not within {timeout} s: {what or check!r}; last seen: {seen!r}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+
+async def ended(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel these until they have ended: in Python 3.11 a library may forget a cancellation that comes with its answer."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=2)
