@@ -5,6 +5,7 @@ a Docker engine answers (unless `GONOGO_TEST_SERVERS=embedded`); the embedded se
 each per session; a database per test.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import msgspec
 import nats as nats_client
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -142,7 +144,11 @@ class EmbeddedControl:
         await self._server.start()
 
     async def kill(self) -> None:
+        """Returns when its children have ended, too: PostgreSQL's live a moment longer, and might still answer."""
+        child = self._server.child
+        children = psutil.Process(child.pid).children(recursive=True) if child is not None else []
         await self._server.kill()
+        await asyncio.to_thread(psutil.wait_procs, children)
 
     async def restart(self) -> None:
         await self._server.stop()
