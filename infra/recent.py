@@ -5,12 +5,12 @@ What is once in the log never changes, so what one of them has read may be given
 is asked for again, and those who ask for the same thing at the same time share the question.
 """
 
-import asyncio
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from contracts.envelope import Fact, Position
+from infra.asked_once import AskedOnce
 from infra.eventlog import EventLog
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RecentLog:
     def __init__(self, log: EventLog, remembered: int = REMEMBERED) -> None:
         self._log = log
         self._facts: deque[Fact] = deque(maxlen=remembered)
-        self._asking: dict[tuple[Position, int], asyncio.Task[list[Fact]]] = {}
+        self._asking = AskedOnce(self._read)
 
     @property
     def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -37,20 +37,10 @@ class RecentLog:
         if self._facts and self._facts[0].position <= position + 1 <= self._facts[-1].position:
             start = position + 1 - self._facts[0].position
             return list(islice(self._facts, start, start + limit))
-        key = (position, limit)
-        if key not in self._asking:
-            task = asyncio.create_task(self._read(position, limit), name=f"read after {position}")
-            self._asking[key] = task
-            task.add_done_callback(lambda done: self._answered(key, done))
-        return await asyncio.shield(self._asking[key])
+        return await self._asking.get((position, limit))
 
-    def _answered(self, key: tuple[Position, int], done: asyncio.Task[list[Fact]]) -> None:
-        del self._asking[key]
-        if not done.cancelled():
-            done.exception()  # whoever still waits gets it; if nobody does, nobody misses it
-
-    async def _read(self, position: Position, limit: int) -> list[Fact]:
-        facts = await self._log.read_after(position, limit)
+    async def _read(self, asked: tuple[Position, int]) -> list[Fact]:
+        facts = await self._log.read_after(*asked)
         if facts:
             self._remember(facts)
         return facts

@@ -39,7 +39,7 @@ declare
     v_head bigint; v_before bigint; v_now bigint; v_version integer; v_last bigint;
     v_first_fingerprint bytea; v_first_answer bytea; v_foreign text;
     v_type text; v_payload bytea; v_leaf bytea; v_next integer := 0; v_taken boolean;
-    v_commands constant integer := cardinality(p_streams); v_few constant integer := 2; v_plain boolean; v_known integer := 0;
+    v_commands constant integer := cardinality(p_streams); v_few constant integer := 4; v_plain boolean; v_known integer := 0;
     v_of integer[]; v_ordinals integer[];
 begin
     if current_setting('transaction_isolation') <> 'read committed' then

@@ -1,47 +1,59 @@
 """Commands on the calendar: show what takes place when, export it, and what is in a plan's way."""
 
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from cyclopts import Parameter
 
 from services.cli.options import READ, Reading, asking, segment
 from services.cli.output import Output, when
 from services.cli.problems import usage
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of the calendar."""
+
+    from_: str | None = None
+    "From this time (RFC 3339). Default: 90 days ago."
+
+    to: str | None = None
+    "Until before this time (RFC 3339). Default: a year ahead."
+
+    project: str | None = None
+    "Only plans of this project."
+
+    label: str | None = None
+    "Only plans with this label."
+
+    owner: str | None = None
+    "Only plans of this user or group."
+
+    status: str | None = None
+    "Only plans in this status."
+
+    touches: str | None = None
+    "Only plans that touch this, such as api/production."
+
+    def query(self) -> dict[str, str | None]:
+        """The parameters of the request."""
+        return {name.rstrip("_"): value for name, value in asdict(self).items()}
+
+
+ALL = Wanted()
+
+
 async def show(
     *,
-    from_: str | None = None,
-    to: str | None = None,
-    project: str | None = None,
-    label: str | None = None,
-    owner: str | None = None,
-    status: str | None = None,
-    touches: str | None = None,
+    what: Wanted = ALL,
     reading: Reading = READ,
 ) -> None:
-    """Shows plans with a window or schedule, freezes and conflicts.
-
-    Parameters
-    ----------
-    from_
-        From this time (RFC 3339). Default: 90 days ago.
-    to
-        Until before this time (RFC 3339). Default: a year ahead.
-    project
-        Only plans of this project.
-    label
-        Only plans with this label.
-    owner
-        Only plans of this user or group.
-    status
-        Only plans in this status.
-    touches
-        Only plans that touch this, such as api/production.
-    """
-    filters = {"project": project, "label": label, "owner": owner, "status": status, "touches": touches}
+    """Shows plans with a window or schedule, freezes and conflicts."""
     async with asking(reading) as (gateway, output):
-        answer = await gateway.get("/api/v1/calendar", **{"from": from_}, to=to, **filters)
+        answer = await gateway.get("/api/v1/calendar", **what.query())
         if output.as_json:
             output.json(answer.body)
         else:
@@ -73,13 +85,7 @@ async def export(
     file: str = "-",
     /,
     *,
-    from_: str | None = None,
-    to: str | None = None,
-    project: str | None = None,
-    label: str | None = None,
-    owner: str | None = None,
-    status: str | None = None,
-    touches: str | None = None,
+    what: Wanted = ALL,
 ) -> None:
     """Writes the calendar as iCalendar (RFC 5545).
 
@@ -87,24 +93,9 @@ async def export(
     ----------
     file
         Where to; `-` is stdout.
-    from_
-        From this time (RFC 3339). Default: 90 days ago.
-    to
-        Until before this time (RFC 3339). Default: a year ahead.
-    project
-        Only plans of this project.
-    label
-        Only plans with this label.
-    owner
-        Only plans of this user or group.
-    status
-        Only plans in this status.
-    touches
-        Only plans that touch this, such as api/production.
     """
-    filters = {"project": project, "label": label, "owner": owner, "status": status, "touches": touches}
     async with asking(READ) as (gateway, output):
-        answer = await gateway.get("/api/v1/calendar.ics", **{"from": from_}, to=to, **filters)
+        answer = await gateway.get("/api/v1/calendar.ics", **what.query())
         if file == "-":
             sys.stdout.buffer.write(answer.body)
             return
