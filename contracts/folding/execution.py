@@ -14,6 +14,9 @@ from contracts.plan import (
     Plan,
 )
 
+_NO_OUTPUTS: dict[str, str] = {}
+"""One for all attempts that have given nothing yet: nobody writes it."""
+
 
 def _start_requested(plan: Plan, event: e.StartRequested, fact: Fact) -> None:
     plan.start_requested, plan.held = event.by, None
@@ -35,7 +38,7 @@ def _drifted(plan: Plan, event: e.PlanDrifted, fact: Fact) -> None:
 
 def _item_started(plan: Plan, event: e.ItemStarted, fact: Fact) -> None:
     state, plan.held = plan.items.get(event.item, NOT_BEGUN), None
-    attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, retry_of=event.retry_of)
+    attempt = Attempt(event.attempt, fact.actor, fact.at, event.run, 0, "", "", "", _NO_OUTPUTS, event.retry_of)
     attempts = state.attempts + (attempt,)  # noqa: RUF005 - copied in one go; a plan is folded more often than written
     plan.items[event.item] = replace(state, status="running", attempts=attempts, by=fact.actor, at=fact.at, held="")
 

@@ -14,14 +14,13 @@ from contracts.envelope import Fact, Position, Version
 from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
-from infra.eventlog.stream_reader import StreamReader, for_folding, whole
+from infra.eventlog.pages import PagedStreams
+from infra.eventlog.stream_reader import StreamReader, whole
 from infra.kept import Kept
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 _PACKAGE = "infra.eventlog"
 _READ_SECONDS = 10.0
-PAGE = 2_000
-"""Events of a stream at a time: long enough that asking again costs little beside working on them."""
 
 # The connection or the server went away, or is not back yet. Reading again is always safe.
 _LOST = (
@@ -42,7 +41,7 @@ class EventLog:
         self._kept = Kept(pool)
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
-        self._streams, self._foldable = StreamReader(self.fetch, whole()), StreamReader(self.fetch, for_folding())
+        self._streams, self._pages = StreamReader(self.fetch, whole()), PagedStreams(self.fetch)
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
 
@@ -90,25 +89,9 @@ class EventLog:
         """All events of a stream above `after_version`, in order; empty when there are none. Reads raise Unavailable."""
         return await self._streams.read(stream, after_version)
 
-    async def read_pages(
-        self, stream: str, after_version: Version = 0, limit: int = PAGE
-    ) -> AsyncGenerator[list[Fact]]:
-        """What a fold needs of them, in pages of at most `limit`, none empty; see `stream_reader.for_folding`.
-
-        While the caller works on a page, the next is on its way. However long the stream, no more than two are held, and
-        the loop is not kept for long.
-        """
-        facts = await self._foldable.read(stream, after_version, limit)
-        while len(facts) == limit:
-            coming = asyncio.create_task(self._foldable.read(stream, facts[-1].version, limit), name="next page")
-            try:
-                await asyncio.sleep(0)  # it asks before the caller works
-                yield facts
-                facts = await coming
-            finally:
-                coming.cancel()  # the caller had enough
-        if facts:
-            yield facts
+    def read_pages(self, stream: str, after_version: Version = 0) -> AsyncGenerator[list[Fact]]:
+        """What a fold needs of them, page by page; see `pages` and `stream_reader.for_folding`."""
+        return self._pages.read(stream, after_version)
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]:
         """The next events in order, at most `limit`. Raises Corrupt at a hole."""
@@ -139,7 +122,7 @@ class EventLog:
         """Sends what is queued, then lets go of all connections."""
         await self._coalescer.close()
         await self._streams.close()
-        await self._foldable.close()
+        await self._pages.close()
         await self._kept.close()
         await self.pool.close()
 

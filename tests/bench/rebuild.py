@@ -1,7 +1,7 @@
 """Rebuilding a plan of 10,000 events, beside fetching and decoding the very same rows.
 
 The floor reads the stream as the log gives it, whole rows in one query. The rebuild is what a service does: it reads page
-by page, and of each row the columns that a fold needs.
+by page what a fold needs, the next page on its way while it works on this one.
 """
 
 import time

@@ -4,12 +4,11 @@ import asyncio
 
 import asyncpg
 import pytest
-from msgspec.structs import replace
 
 from contracts.envelope import Fact
 from infra.errors import Unavailable
 from infra.eventlog import Appended, EventLog
-from tests.support.appends import append_of, stream_of
+from tests.support.appends import append_of, foldable, stream_of
 from tests.support.servers import Postgres
 
 READERS = 200
@@ -94,18 +93,6 @@ async def test_readers_of_an_absent_database_each_hear_unavailable(postgres: Pos
     await log.close()
 
 
-async def test_pages_of_a_stream_are_joined_without_a_hole_and_end_where_it_ends(postgres: Postgres) -> None:
-    log = await filled(postgres)
-    whole = [_foldable(fact) for fact in await log.read_stream(stream_of(4))]
-    for limit, sizes in ((2, [2, 2, 1]), (5, [5]), (1, [1] * 5), (9, [5])):
-        pages = [page async for page in log.read_pages(stream_of(4), limit=limit)]
-        assert [len(page) for page in pages] == sizes
-        assert [fact for page in pages for fact in page] == whole
-    assert [page async for page in log.read_pages(stream_of(4), 3)] == [whole[3:]]
-    assert [page async for page in log.read_pages(stream_of(20))] == []
-    await log.close()
-
-
 async def test_many_who_fold_at_once_each_get_their_own_stream(postgres: Postgres) -> None:
     log = await filled(postgres)
 
@@ -115,17 +102,5 @@ async def test_many_who_fold_at_once_each_get_their_own_stream(postgres: Postgre
     together = await asyncio.gather(*(read(number % 20) for number in range(100)))
     for number, found in enumerate(together):
         whole = await log.read_stream(stream_of(number % 20), number % 20 % 3)
-        assert found == [_foldable(fact) for fact in whole]
+        assert found == [foldable(fact) for fact in whole]
     await log.close()
-
-
-def _foldable(fact: Fact) -> Fact:
-    return replace(fact, recorded_at=0, command_key="", ordinal=0, cause=None, trace="", leaf=b"")
-
-
-async def test_who_has_had_enough_of_a_stream_leaves_no_query_behind(postgres: Postgres) -> None:
-    log = await filled(postgres)
-    pages = log.read_pages(stream_of(4), limit=1)
-    assert len(await anext(pages)) == 1
-    await pages.aclose()
-    await asyncio.wait_for(log.close(), 60)

@@ -2,6 +2,9 @@
 
 import hashlib
 
+from msgspec.structs import replace
+
+from contracts.envelope import Fact
 from infra.eventlog import Append, Draft
 
 STREAM = "plan-68b7ec363306e52e21b2dbe6"
@@ -35,3 +38,8 @@ def append_of(
 
 def stream_of(number: int) -> str:
     return f"plan-{number:024x}"
+
+
+def foldable(fact: Fact) -> Fact:
+    """What `EventLog.read_pages` gives of it."""
+    return replace(fact, recorded_at=0, command_key="", ordinal=0, cause=None, trace="", leaf=b"")

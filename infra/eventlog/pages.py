@@ -1,0 +1,67 @@
+"""A stream for folding, page by page, each on its way while the caller works on the one before.
+
+Most streams fit into the first page, which `StreamReader` reads together with those of others. A long stream goes on a
+column at a time, in pages that grow: the caller waits for a small one only, and asking again costs little beside the rest.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from itertools import chain, count, repeat
+
+from contracts.envelope import Fact, Version
+from infra.errors import Corrupt
+from infra.eventlog.stream_reader import Fetch, StreamReader, for_folding
+from infra.postgres import load_sql
+
+SIZES = (200, 300, 450, 700, 1_000)
+"""Events in the first pages; the last size is that of all others. However large its events, a page is far below 1 GB, the
+most that PostgreSQL puts into one array."""
+
+
+class PagedStreams:
+    """`fetch` runs a query and raises Unavailable when it cannot."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._first = StreamReader(fetch, for_folding())
+        self._columns = load_sql("infra.eventlog", "fold_columns")
+
+    async def read(
+        self, stream: str, after_version: Version, sizes: Sequence[int] = SIZES
+    ) -> AsyncGenerator[list[Fact]]:
+        """The pages, none empty. No more than two are held, and the loop is not kept for long. Raises Unavailable, Corrupt."""
+        limits: Iterator[int] = chain(sizes, repeat(sizes[-1]))
+        limit = next(limits)
+        facts = await self._first.read(stream, after_version, limit)
+        while len(facts) == limit:
+            limit = next(limits)
+            coming = asyncio.create_task(self._page(stream, facts[-1].version, limit), name="next page")
+            try:
+                await asyncio.sleep(0)  # it asks before the caller works
+                yield facts
+                facts = await coming
+            finally:
+                coming.cancel()  # the caller had enough
+        if facts:
+            yield facts
+
+    async def close(self) -> None:
+        """Lets the reads under way finish."""
+        await self._first.close()
+
+    async def _page(self, stream: str, after_version: Version, limit: int) -> list[Fact]:
+        positions, types, times, actors, channels, payloads, last = (
+            await self._fetch(self._columns, stream, after_version, limit)
+        )[0]
+        if not positions:
+            return []
+        if last != after_version + len(positions):
+            raise Corrupt(f"the stream {stream} has a hole between the versions {after_version} and {last}")
+        nothing, zero = repeat(""), repeat(0)
+        return list(
+            map(
+                Fact,
+                *(positions, repeat(stream), count(after_version + 1), types, times, zero, actors, channels),
+                *(nothing, zero, repeat(None), nothing, payloads, repeat(b"")),
+            )
+        )
