@@ -6,12 +6,14 @@ the first one has plainly stopped. A fact that cannot be folded stops the projec
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from contracts.envelope import Fact, Position
+from infra.ahead import ahead
 from infra.checkpoint import Projection, Superseded, advance
 from infra.postgres import load_sql
 from infra.tail import Readable, Tail, Wake, database_away
@@ -107,9 +109,15 @@ class Projector:
     async def catch_up(self) -> Position:
         """Fold up to the present end of the log and return that position. Raises what folding raises."""
         await self._open()
-        while facts := await self._source.read_after(self.position, self._limit):
-            await self._fold(facts)
+        first = await self._source.read_after(self.position, self._limit)
+        async with aclosing(ahead(first, self._after)) as pages:
+            async for facts in pages:
+                if facts:
+                    await self._fold(facts)
         return self.position
+
+    def _after(self, facts: list[Fact]) -> Coroutine[Any, Any, list[Fact]] | None:
+        return self._source.read_after(facts[-1].position, self._limit) if facts else None
 
     async def _follow(self) -> None:
         await self._open()

@@ -4,11 +4,13 @@ Most streams fit into the first page, which `StreamReader` reads together with t
 column at a time, in pages that grow: the caller waits for a small one only, and asking again costs little beside the rest.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from contextlib import aclosing
 from itertools import chain, count, repeat
+from typing import Any
 
 from contracts.envelope import Fact, Version
+from infra.ahead import ahead
 from infra.errors import Corrupt
 from infra.eventlog.stream_reader import Fetch, StreamReader, for_folding
 from infra.postgres import load_sql
@@ -31,19 +33,24 @@ class PagedStreams:
     ) -> AsyncGenerator[list[Fact]]:
         """The pages, none empty. No more than two are held, and the loop is not kept for long. Raises Unavailable, Corrupt."""
         limits: Iterator[int] = chain(sizes, repeat(sizes[-1]))
-        limit = next(limits)
-        facts = await self._first.read(stream, after_version, limit)
-        while len(facts) == limit:
-            limit = next(limits)
-            coming = asyncio.create_task(self._page(stream, facts[-1].version, limit), name="next page")
-            try:
-                await asyncio.sleep(0)  # it asks before the caller works
-                yield facts
-                facts = await coming
-            finally:
-                coming.cancel()  # the caller had enough
-        if facts:
-            yield facts
+        asked = next(limits)
+        first = await self._first.read(stream, after_version, asked)
+        if len(first) < asked:  # as most are: nothing more is set up for it
+            if first:
+                yield first
+            return
+
+        def following(page: list[Fact]) -> Coroutine[Any, Any, list[Fact]] | None:
+            nonlocal asked
+            if len(page) < asked:
+                return None
+            asked = next(limits)
+            return self._page(stream, page[-1].version, asked)
+
+        async with aclosing(ahead(first, following)) as pages:
+            async for page in pages:
+                if page:
+                    yield page
 
     async def close(self) -> None:
         """Lets the reads under way finish."""
