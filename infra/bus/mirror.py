@@ -97,9 +97,10 @@ class Mirror:
         whole = state.last_seq == 0 or (state.first_seq == 1 and state.messages == state.last_seq)
         return MirrorState(config.metadata.get(_METADATA, ""), state.last_seq, whole)
 
-    async def leaves(self, first: Position, last: Position) -> list[bytes]:
-        """The leaf hashes that these messages carry, `last` included; empty bytes for one without or that is missing."""
-        return list(await asyncio.gather(*(self._leaf(sequence) for sequence in range(first, last + 1))))
+    async def leaves(self, first: Position, last: Position, epoch: str) -> list[bytes]:
+        """The leaf hashes that these messages carry, `last` included. Empty bytes where one is missing, has none, or has not
+        the id that the event of this epoch and position has."""
+        return list(await asyncio.gather(*(self._leaf(sequence, epoch) for sequence in range(first, last + 1))))
 
     async def create(self, epoch: str) -> None:
         """Make the empty stream of one history. Nothing can be deleted or purged from it, only the whole of it."""
@@ -190,16 +191,17 @@ class Mirror:
     def _message(self, fact: Fact, headers: dict[str, str], reply: str) -> bytes:
         return message(event_subject(fact.stream, fact.type), reply, headers, self._public(fact.type, fact.payload))
 
-    async def _leaf(self, sequence: int) -> bytes:
-        """The leaf hash that the message carries; empty when there is none or no such message."""
+    async def _leaf(self, sequence: int, epoch: str) -> bytes:
         reply = await self._ask(f"$JS.API.STREAM.MSG.GET.{STREAM}", msgspec.json.encode({"seq": sequence}))
         if reply.error and reply.error.err_code in (_NO_MESSAGE, _NO_STREAM):
             return b""
         _refuse(reply.error)
         text = base64.b64decode(reply.message.hdrs if reply.message else "").partition(b"\r\n")[2]
-        value = BytesHeaderParser().parsebytes(text)[cloudevents.LEAF]
+        headers = BytesHeaderParser().parsebytes(text)
+        if headers["ce-id"] != f"{epoch}/{sequence}":
+            return b""
         try:
-            return bytes.fromhex(value or "")
+            return bytes.fromhex(headers[cloudevents.LEAF] or "")
         except ValueError:
             return b""
 

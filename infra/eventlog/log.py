@@ -6,7 +6,7 @@ corruption, and whoever went on would lose an event without a word. It decodes n
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Self
+from typing import Self, cast
 
 import asyncpg
 
@@ -32,6 +32,14 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
 )
 
+# A replica, or a database that was restored from before the migration and is not migrated yet: both may change.
+_NOT_HERE = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.LockNotAvailableError,
+)
+
 
 class EventLog:
     """One per process. `pool` is for reading (also by others); `failed` completes when the writer died: end then."""
@@ -44,6 +52,7 @@ class EventLog:
         self._streams, self._pages = StreamReader(self.fetch, whole()), PagedStreams(self.fetch)
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
+        self._renew = load_sql(_PACKAGE, "renew_epoch")
 
     @classmethod
     async def open(cls, dsn: str, *, pool_size: int = 4, coalesce: CoalesceLimits | None = None) -> Self:
@@ -107,6 +116,16 @@ class EventLog:
             raise Corrupt("the log has no head")
         record = records[0]
         return Head(record["position"], record["epoch"], record["recorded_at"])
+
+    async def renew_epoch(self, epoch: str, position: Position, leaf: bytes) -> str | None:
+        """Give the log a new epoch, which is returned, if its epoch is this one and it lacks this event: see 0091_renew_epoch.
+
+        `None` where that is not so. Raises Unavailable also where this database, or this role, cannot.
+        """
+        try:
+            return cast("str | None", (await self.fetch(self._renew, epoch, position, leaf))[0]["epoch"])
+        except _NOT_HERE as error:
+            raise Unavailable(f"a new epoch of the log ({error})") from error
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """A short query's rows, once more on a fresh connection if the first one turns out to be dead; then Unavailable."""

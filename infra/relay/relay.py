@@ -1,8 +1,9 @@
 """Publishes the log: event p as message p, in order, from whatever point the mirror has reached.
 
 The mirror says where it stands, the log says what is true. Before publishing, and whenever something looks odd, the two
-are compared: the epoch, the last message's leaf hash, the length. A mirror of another history is thrown away and built
-again; nothing is ever added to it. It keeps no position of its own, so there is nothing that could be wrong.
+are compared: the epoch, the last messages' leaf hashes, the length. A mirror of another history is thrown away and built
+again; nothing is ever added to it. Where it proves that the log was restored from a backup, the log first gets a new epoch,
+so that no event gets an id that another one had. It keeps no position of its own, so there is nothing that could be wrong.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from infra.clock import Clock, SystemClock
 from infra.errors import Unavailable
 from infra.eventlog import Head
 from infra.relay.bell import Bell
+from infra.relay.comparison import Proof, compare
 from infra.relay.metrics import RelayMetrics
 from infra.tail import Readable, Wake, database_away
 
@@ -33,6 +35,8 @@ class Source(Readable, Protocol):
     """The part of the log that the relay needs; `infra.eventlog.EventLog` has it."""
 
     async def head(self) -> Head: ...
+
+    async def renew_epoch(self, epoch: str, position: Position, leaf: bytes) -> str | None: ...
 
 
 class Relay:
@@ -123,32 +127,39 @@ class Relay:
             log.info("mirror_created", epoch=head.epoch)
             self._stands_at(0, b"")
             return
-        if state.epoch != head.epoch:
-            reason = "it is of another epoch"
-        elif not state.whole:
-            reason = "messages are missing from it"
-        elif state.last > head.position:
-            reason = "it is ahead of the log"
-        else:
-            ours, theirs = await self._newest_leaves(state.last)
-            if ours == theirs:
-                self._stands_at(state.last, ours[-1] if ours else b"")
-                return
-            reason = "its last messages are not the log's events"
+        first, ours, theirs = await self._newest_leaves(state.last) if state.epoch == head.epoch else (1, [], [])
+        verdict = compare(state, head, first, ours, theirs)
+        if verdict.reason is None:
+            self._stands_at(state.last, ours[-1] if ours else b"")
+            return
+        if verdict.proof is not None:
+            await self._renew_epoch(head, verdict.proof)
         log.error(
-            "mirror_rebuilt", reason=reason, mirror_epoch=state.epoch, mirror_last=state.last, log_epoch=head.epoch,
-            log_last=head.position,
+            "mirror_rebuilt", reason=verdict.reason, mirror_epoch=state.epoch, mirror_last=state.last,
+            log_epoch=self._epoch, log_last=head.position,
         )  # fmt: skip
         self._metrics.rebuilds.inc()
         await self._mirror.delete()
-        await self._mirror.create(head.epoch)
+        await self._mirror.create(self._epoch)
         self._stands_at(0, b"")
 
-    async def _newest_leaves(self, last: Position) -> tuple[list[bytes], list[bytes]]:
-        """Leaf hashes in the log and in the mirror, as far back as a refused pipeline may have left a foreign message."""
+    async def _renew_epoch(self, head: Head, proof: Proof) -> None:
+        """The log was restored: its next events get ids that no event had. Before anything is published, or thrown away."""
+        epoch = await self._source.renew_epoch(head.epoch, *proof)
+        if epoch is None:
+            raise MirrorChanged("the log is not as it was read")
+        log.error(
+            "log_restored", lost_position=proof.position, log_last=head.position, old_epoch=head.epoch, new_epoch=epoch
+        )
+        self._epoch = epoch
+
+    async def _newest_leaves(self, last: Position) -> tuple[Position, list[bytes], list[bytes]]:
+        """A position, and the leaf hashes from there on in the log and in the mirror, as far back as a refused pipeline may
+        have left a foreign message."""
         before = max(0, last - PIPELINE)
         facts = await self._source.read_after(before, last - before) if last else []
-        return [fact.leaf for fact in facts], await self._mirror.leaves(before + 1, last)
+        theirs = await self._mirror.leaves(before + 1, last, self._epoch)
+        return before + 1, [fact.leaf for fact in facts], theirs
 
     def _stands_at(self, position: Position, leaf: bytes) -> None:
         self.position, self._leaf = position, leaf

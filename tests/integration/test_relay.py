@@ -115,6 +115,22 @@ async def mirrored(observer: JetStreamContext, log: EventLog) -> None:
     await equal(observer, log)
 
 
+async def renewed(log: EventLog, epoch: str) -> None:
+    """Wait until the log has another epoch than this."""
+
+    async def another() -> bool:
+        return (await log.head()).epoch != epoch
+
+    await eventually(another, what="another epoch")
+
+
+async def ids(observer: JetStreamContext) -> set[str]:
+    """The `ce-id` of every message."""
+    count = (await observer.stream_info(STREAM)).state.last_seq
+    found = await asyncio.gather(*(observer.get_msg(STREAM, n) for n in range(1, count + 1)))
+    return {(message.headers or {})["ce-id"] for message in found}
+
+
 async def epoch_of(observer: JetStreamContext) -> str:
     try:
         return str(((await observer.stream_info(STREAM)).config.metadata or {})["gonogo_epoch"])
@@ -389,10 +405,14 @@ async def test_a_log_restored_to_an_earlier_state_is_not_mixed_with_the_newer_st
     await append(log, 80)
     await start()
     await mirrored(observer, log)
+    before = await ids(observer)
     await cut(dsns, 30)
+    await renewed(log, next(iter(before)).partition("/")[0])
     await mirrored(observer, log)
-    await append(log, 10)
+    await append(log, 60)
     await mirrored(observer, log)
+    assert len(before) == 80
+    assert not before & await ids(observer)
 
 
 async def test_a_restored_log_that_has_already_passed_the_stream_is_recognised_by_the_leaf(
@@ -401,10 +421,52 @@ async def test_a_restored_log_that_has_already_passed_the_stream_is_recognised_b
     await append(log, 80)
     await start()
     await mirrored(observer, log)
+    epoch = (await log.head()).epoch
     await nats.kill()  # the relay sees nothing of what happens now
     await cut(dsns, 30)
     await append(log, 100, size=21)
     await nats.start()
+    await renewed(log, epoch)
+    await mirrored(observer, log)
+
+
+async def test_two_relays_renew_the_epoch_of_a_restored_log_once(
+    start: Start, log: EventLog, observer: JetStreamContext, dsns: Dsns
+) -> None:
+    head = await log.head()
+    await append(log, 20)
+    await start(alone=False)
+    await start(alone=False)
+    await mirrored(observer, log)
+    fact = (await log.read_after(19))[0]
+    await cut(dsns, 10)
+    await renewed(log, head.epoch)
+    relay = await EventLog.open(dsns.of("relay"))
+    try:
+        assert await relay.renew_epoch(head.epoch, 20, fact.leaf) is None
+        now = (await relay.head()).epoch
+        there = (await relay.read_after(9))[0]
+        assert await relay.renew_epoch(now, there.position, there.leaf) is None  # it is in the log: no proof
+    finally:
+        await relay.close()
+    await append(log, 30)
+    await mirrored(observer, log)
+    assert (await log.head()).epoch == now
+
+
+async def test_a_relay_that_may_not_renew_the_epoch_leaves_the_mirror_as_it_is(
+    start: Start, log: EventLog, observer: JetStreamContext, dsns: Dsns
+) -> None:
+    await append(log, 20)
+    relay = await start()
+    await mirrored(observer, log)
+    stream, epoch = await created(observer), (await log.head()).epoch
+    await change(dsns, "revoke execute on function log.renew_epoch from gonogo_relay")
+    await cut(dsns, 10)
+    await eventually(lambda: "a new epoch of the log" in (relay.obstacle or ""))
+    assert (await created(observer), await last(observer)) == (stream, 20)
+    await change(dsns, "grant execute on function log.renew_epoch to gonogo_relay")
+    await renewed(log, epoch)
     await mirrored(observer, log)
 
 
@@ -414,7 +476,9 @@ async def test_a_running_relay_sees_that_the_log_changed_under_its_feet(
     await append(log, 80)
     await start()
     await mirrored(observer, log)
+    epoch = (await log.head()).epoch
     await cut(dsns, 30, then=60)
+    await renewed(log, epoch)
     await mirrored(observer, log)
 
 
@@ -440,7 +504,7 @@ async def test_a_foreign_message_in_the_stream_does_not_stop_the_relay_for_ever(
     await append(log, 5)
     await start()
     await mirrored(observer, log)
-    before = await created(observer)
+    before, epoch = await created(observer), (await log.head()).epoch
     await observer.publish(event_subject("plan-0a", "plan.created.v1"), b"{}")
     await append(log, 5)
 
@@ -449,3 +513,4 @@ async def test_a_foreign_message_in_the_stream_does_not_stop_the_relay_for_ever(
 
     await eventually(is_new)
     await mirrored(observer, log)
+    assert (await log.head()).epoch == epoch  # it proves nothing about the log
