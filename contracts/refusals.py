@@ -23,6 +23,7 @@ def pointer(path: Iterable[str | int]) -> str:
 
 STATUS: dict[str, int] = {
     # the request itself
+    "malformed_request": 400,
     "malformed_body": 400,
     "invalid_body": 422,
     "body_too_large": 413,

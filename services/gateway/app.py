@@ -25,6 +25,7 @@ from infra.tail import Tail
 from services.gateway.calendar import Calendar
 from services.gateway.config import GatewaySettings
 from services.gateway.door import Door
+from services.gateway.doorstep import doorstep
 from services.gateway.feed import Feed
 from services.gateway.frames import presence_frame
 from services.gateway.health import Health
@@ -105,19 +106,16 @@ async def build(settings: GatewaySettings, clock: Clock | None = None) -> AsyncI
         await ground.bus.start()
         ground.run(parts.presences.run(), "presence")
         app = Door(routes_of(parts), parts.identities, parts.metrics).application()
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            handler_cancellation=True,
-            lingering_time=_LINGERING_SECONDS,
-            shutdown_timeout=settings.drain_seconds,
-        )
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=settings.drain_seconds)
+        listener = None
         try:
-            port = await _listen(runner, settings)
-            yield Gateway(ground, parts.health, port)
+            listener = await _listen(runner, parts.metrics, settings)
+            yield Gateway(ground, parts.health, _port_of(listener))
         finally:
             parts.health.draining = True
             parts.feed.drain()
+            if listener is not None:
+                listener.close()
             await runner.cleanup()
 
 
@@ -187,20 +185,28 @@ def routes_of(parts: Parts) -> list[Route]:
     return routes
 
 
-async def _listen(runner: web.AppRunner, settings: GatewaySettings) -> int:
-    """The port. Raises Misconfigured when the address cannot be used."""
+async def _listen(runner: web.AppRunner, metrics: Metrics, settings: GatewaySettings) -> asyncio.Server:
+    """The listening sockets. Raises Misconfigured when the address cannot be used."""
     await runner.setup()
-    site = web.TCPSite(runner, settings.http_host, settings.http_port, backlog=512)
+    assert runner.server is not None, "setting up makes it"
+    connection = doorstep(runner.server, metrics, lingering_seconds=_LINGERING_SECONDS)
     try:
-        await site.start()
+        listener = await asyncio.get_running_loop().create_server(
+            connection, settings.http_host, settings.http_port, backlog=512
+        )
     except OSError as error:
         where = f"{settings.http_host}:{settings.http_port}"
         raise Misconfigured(f"the HTTP address {where} cannot be used: {error.strerror}") from None
-    port = int(runner.addresses[0][1])
+    port = _port_of(listener)
     if settings.http_port_file is not None:
         await asyncio.to_thread(_write_whole, settings.http_port_file, f"{port}\n")
     log.info("http_listening", host=settings.http_host, port=port)
-    return port
+    return listener
+
+
+def _port_of(listener: asyncio.Server) -> int:
+    """The one that was taken."""
+    return int(listener.sockets[0].getsockname()[1])
 
 
 def _write_whole(file: Path, text: str) -> None:

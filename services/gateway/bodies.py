@@ -20,6 +20,8 @@ _BYTE = re.compile(r"\(byte (\d+)\)$")
 _WHERE = re.compile(r" - at `(key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_CODINGS = frozenset({"identity", "gzip", "deflate"})
+_ONCE = ("Idempotency-Key", "If-Match")
 _ETAG = re.compile(r'"(\d{1,9})"')
 
 T = TypeVar("T")
@@ -35,6 +37,8 @@ async def read_bytes(request: web.Request, media: str, largest: int = LARGEST_BO
         body = await reader.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(largest) from None
+    except web.RequestPayloadError:
+        raise Refused("malformed_body", "The body is not encoded as its Content-Encoding says.") from None
     if body:
         _demand_media(request, media)
     return body
@@ -45,6 +49,9 @@ def _too_large(largest: int) -> Refused:
 
 
 def _demand_media(request: web.Request, media: str) -> None:
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding not in _CODINGS and coding.lower() not in _CODINGS:
+        raise Refused("unsupported_media_type", "Send the body plain, or with one Content-Encoding: gzip or deflate.")
     given = request.content_type
     if given == media or (media == "text/markdown" and given in {"text/plain", "text/x-markdown"}):
         return
@@ -210,6 +217,13 @@ def is_several(wanted: Any) -> bool:
     """Whether a parameter of this type takes several values."""
     bare = wanted.__origin__ if hasattr(wanted, "__metadata__") else wanted
     return get_origin(bare) is tuple
+
+
+def refuse_repeated(request: web.Request) -> None:
+    """Which of two keys or versions is meant, nobody can know. Raises Refused."""
+    faults = [Fault(name, "is given more than once") for name in _ONCE if len(request.headers.getall(name, ())) > 1]
+    if faults:
+        raise Refused("invalid_parameter", "A header stands there twice that may stand there once.", faults)
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Protocol
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from msgspec.structs import replace
 
 from contracts.commands import Actor
@@ -67,7 +67,7 @@ class Door:
 
         app = web.Application(middlewares=[door], client_max_size=LARGEST_BODY_BYTES)
         for route in sorted(self._routes, key=_as_tried):
-            app.router.add_route(route.method, route.path, partial(self._serve, route))
+            app.router.add_route(route.method, route.path, partial(self._serve, route), expect_handler=_expectation)
         return app
 
     async def _pass(
@@ -130,6 +130,13 @@ class Door:
             actor=request.get(_ACTOR, ""),
             trace_id=trace.id,
         )
+
+
+async def _expectation(request: web.Request) -> None:
+    """Whoever waits for our word before sending the body gets it; what else is expected is ignored (RFC 9110 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # else an answer in place of the body's would count as a second one
 
 
 def _as_tried(route: Route) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from infra.errors import Unavailable
 from infra.ids import random_id
 from infra.limits import MESSAGE_BYTES
 from infra.requests import decode_reply, encode_request, fingerprint_of
-from services.gateway.bodies import idempotency_key, if_match
+from services.gateway.bodies import idempotency_key, if_match, refuse_repeated
 from services.gateway.route import Call
 
 _TRY_SECONDS = 1.0
@@ -46,6 +46,7 @@ def order_of(call: Call, body: bytes) -> Order:
     """Raises Refused for headers that are wrong or missing."""
     request = call.request
     headers = request.headers
+    refuse_repeated(request)
     key = idempotency_key(headers) or random_id()
     version = if_match(headers, required=call.route.if_match == "required")
     given = headers.get("If-Match", "")

@@ -69,7 +69,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def all_codes(self) -> tuple[str, ...]:
         """Every problem that this route may answer with, sorted."""
-        codes = set(self.codes) | {"internal"}
+        codes = set(self.codes) | {"internal", "malformed_request"}
         if self.access != "open":
             codes |= set(WRITING if self.writes else READING)
         if self.access == "administrator":

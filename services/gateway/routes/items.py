@@ -62,7 +62,7 @@ def item_orders(orders: Orders) -> list[Route]:
             "Run a failed item again, from the step that failed.",
             h.Nothing,
             lambda call, _: c.RetryItem(plan=plan_of(call), item=item_of(call)),
-            *("item_not_failed", "runner_not_allowed", "workflow_not_found"),
+            *("item_not_failed", "wrong_item_type", "runner_not_allowed", "workflow_not_found"),
         ),
         route(
             "waive",

@@ -156,6 +156,7 @@ def _moving(orders: Orders) -> list[Route]:
             *(
                 "not_approved",
                 "not_sealed",
+                "gate_not_passed",
                 "already_started",
                 "outside_window",
                 "frozen",
@@ -169,8 +170,8 @@ def _moving(orders: Orders) -> list[Route]:
             "start/override",
             "Start the plan now, before its window or its schedule, with a reason. Administrators only.",
             lambda call, body: c.OverrideStart(plan=plan_of(call), reason=body.reason),
-            *("not_approved", "not_sealed", "already_started", "outside_window", "frozen", "seal_drift", "final"),
-            "reason_required",
+            *("not_approved", "not_sealed", "gate_not_passed", "already_started", "outside_window", "frozen"),
+            *("seal_drift", "final", "reason_required"),
             body=h.Reason,
             insists=False,
         ),
