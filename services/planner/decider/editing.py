@@ -1,7 +1,8 @@
 """The rules of editing a draft: by sections, by single items, by bringing back an earlier version.
 
 Pure. Each order says what the content it was based on should become; what others changed since is kept where nobody
-wanted the same thing otherwise (`contracts.merging`), else the order is refused with the differences.
+wanted the same thing otherwise (`contracts.merging`), else the order is refused with the differences. Who owns an item of
+the plan drafts with its owners, but decides neither who they are nor what is done with other people's items.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ from services.planner.decider.structure import counted, demand_structure
 from services.planner.decider.writing import edited
 
 _MOST_DIFFERENCES = 50
+_DECIDING = ("owner", "approval", "gates", "rules")
+"""The sections that say who decides about the plan and how it runs. They are its owners' alone."""
+
 Edit = EditPlan | AnyEdit
 
 
@@ -48,8 +52,24 @@ def edit(plan: Plan, command: Edit, actor: Actor, base: Content | None, version:
         raise _conflict(plan, command, clashes)
     if content == plan.content:
         return ()
+    if not moves_plan(plan, actor):
+        _demand_own(plan, content, actor)
     demand_structure(content)
     return edited(plan.content, content, command.version if isinstance(command, RestorePlan) else 0)
+
+
+def _demand_own(plan: Plan, wanted: Content, actor: Actor) -> None:
+    """Raises Refused(forbidden) where somebody who owns items only would change who decides, or what is another's.
+
+    Else the owner of one small item could make the plan their own, or take the approvers out of it.
+    """
+    for name in _DECIDING:
+        if getattr(plan.content, name) != getattr(wanted, name):
+            raise forbidden(actor, owners(plan), f"change /{name} of this plan")
+    after = {item.id: item for item in wanted.items}
+    for item in plan.content.items:
+        if after.get(item.id) != item and not acts_on_item(plan, item, actor):
+            raise forbidden(actor, (*item.owner, *owners(plan)), f"change or remove item {item.id}")
 
 
 def demand_planning(plan: Plan) -> None:

@@ -26,7 +26,21 @@ from contracts.evolve import fold
 from contracts.plan import Plan
 from contracts.registry import encode
 from contracts.seal import seal_of
-from contracts.values import Changes, Content, Item, Requirement, SubStep, TextSpec, WorkflowSpec
+from contracts.values import (
+    Approval,
+    ApprovalLevel,
+    ApprovalRule,
+    Changes,
+    Content,
+    GateRule,
+    Gates,
+    Item,
+    Requirement,
+    Rules,
+    SubStep,
+    TextSpec,
+    WorkflowSpec,
+)
 from infra.eventlog.check import EVENT_BYTES
 from services.planner.decider import Command, Known, decide
 from services.planner.decider.structure import MOST_ITEMS, MOST_LONG, MOST_SHORT, PART_BYTES
@@ -129,6 +143,50 @@ def test_an_edit_that_changes_nothing_makes_no_event(command: Command) -> None:
 
 def test_an_edit_by_a_stranger_is_forbidden_whatever_it_is() -> None:
     given(DRAFT).when(doing(RemoveItem(plan=PLAN, item="a"), MALLORY)).refused("forbidden")
+
+
+ANAS = plan_after(created(items=(text_item("a", owner=("user:ana",)), B, C)))
+ITEM_OWNER = Actor("user:ana")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        Changes(owner=("user:ana",)),
+        Changes(approval=Approval()),
+        Changes(rules=Rules(separation=())),
+        Changes(gates=Gates(start_execute=GateRule())),
+    ],
+)
+def test_who_owns_an_item_only_does_not_decide_who_decides_about_the_plan(changes: Changes) -> None:
+    asked = Approval(levels=(ApprovalLevel(rules=(ApprovalRule(approvers=("user:ben",)),)),))
+    plan = then(ANAS, [e.PlanEdited(changes=Changes(approval=asked))])
+    refused = given(plan).when(doing(EditPlan(plan=PLAN, changes=changes), ITEM_OWNER)).refused("forbidden")
+    assert refused.facts["allowed"] == ["user:olivia"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ChangeItem(plan=PLAN, item="b", changes=ItemChanges(owner=("user:ana",))),
+        RemoveItem(plan=PLAN, item="b"),
+        EditPlan(plan=PLAN, changes=Changes(items=())),
+    ],
+)
+def test_who_owns_an_item_leaves_the_others_as_they_are(command: Command) -> None:
+    refused = given(ANAS).when(doing(command, ITEM_OWNER)).refused("forbidden")
+    assert "item b" in refused.detail
+
+
+def test_who_owns_an_item_drafts_with_the_owners() -> None:
+    own = ChangeItem(plan=PLAN, item="a", changes=ItemChanges(name="New"))
+    given(ANAS).when(doing(own, ITEM_OWNER)).then(ee.ItemsPut(items=(text_item("a", name="New", owner=("user:ana",)),)))
+    given(ANAS).when(doing(PutItem(plan=PLAN, item=text_item("d")), ITEM_OWNER)).then(
+        ee.ItemsPut(items=(text_item("d"),))
+    )
+    given(ANAS).when(doing(EditPlan(plan=PLAN, changes=Changes(description="More.")), ITEM_OWNER)).then(
+        e.PlanEdited(changes=Changes(description="More."))
+    )
 
 
 def test_a_sealed_plan_is_not_edited_by_items_either() -> None:
