@@ -12,7 +12,7 @@ import pytest_asyncio
 from contracts.envelope import Fact, leaf_hash
 from infra.errors import Corrupt
 from infra.eventlog import Append, Appended, Conflict, EventLog, KeyReused, Seen
-from infra.eventlog.batch import arguments
+from infra.eventlog.batch import arguments, outcomes
 from infra.eventlog.verify import verify
 from infra.postgres import load_sql
 from tests.support.appends import STREAM, append_of, stream_of
@@ -225,6 +225,17 @@ async def test_an_odd_stream_name_in_a_batch_is_refused_by_the_database_too(dsns
         await connection.fetchrow(load_sql("infra.eventlog", "append"), *arguments(commands))
     assert await connection.fetchval("select count(*) from log.event") == 0
     await connection.close()
+
+
+@pytest.mark.parametrize("together", [1, 8])
+async def test_a_negative_version_is_a_conflict_however_many_commands_come_together(dsns: Dsns, together: int) -> None:
+    commands = [append_of(f"k{n}", stream=stream_of(n), expected=-1) for n in range(together)]
+    connection = await asyncpg.connect(dsns.of("planner"))
+    record = await connection.fetchrow(load_sql("infra.eventlog", "append"), *arguments(commands))
+    stored = await connection.fetchval("select count(*) from log.event")
+    await connection.close()
+    assert list(outcomes(commands, record)) == [Conflict(0)] * together
+    assert stored == 0
 
 
 async def test_close_sends_what_is_queued(dsns: Dsns) -> None:
