@@ -125,6 +125,7 @@ class BlobWriter:
     def __init__(self, root: Path, part: Path, name: Path) -> None:
         self._root = root
         self._part = part
+        self._name = name
         self._file = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
         self._digest = hashlib.sha256()
         self._size = 0
@@ -149,8 +150,24 @@ class BlobWriter:
         digest = self._digest.hexdigest()
         home = _home(self._root, digest)
         home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.replace(self._part, home)
+        if home.is_file():  # another run has said the very same: both names are for the one file that `drop_run` counts on
+            self._join(home)
+        else:
+            os.replace(self._part, home)
         return Blob(size=self._size, sha256=digest)
+
+    def _join(self, home: Path) -> None:
+        fresh = self._part.with_name(f"{self._part.name}.name")
+        try:
+            os.link(home, fresh)
+        except OSError:  # it has as many names as a file may have, or was dropped just now
+            os.replace(self._part, home)
+            return
+        try:
+            self._part.unlink()
+            os.replace(fresh, self._name)
+        finally:
+            fresh.unlink(missing_ok=True)  # a name that was for that file already left it there
 
     def abandon(self) -> None:
         """Let go of the file without completing it."""

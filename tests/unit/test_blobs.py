@@ -70,3 +70,22 @@ def test_kept_output_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     (kept,) = blobs.of_run(RUN)
     assert kept.path.stat().st_mode & 0o077 == 0
     assert kept.path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_what_two_runs_said_alike_is_kept_until_both_are_dropped(tmp_path: Path) -> None:
+    blobs, runs = Blobs(tmp_path), ("ab" * 12, "cd" * 12)
+    for run in runs:
+        writer = blobs.writer(run, 0, 1)
+        writer.write(b"the same")
+        blob = writer.close()
+    for gone, left in (runs, runs[::-1]):
+        copy = Blobs(tmp_path / gone)
+        for run in runs:
+            writer = copy.writer(run, 0, 1)
+            writer.write(b"the same")
+            writer.close()
+        copy.drop_run(gone, [blob.sha256])
+        assert b"".join(copy.read(blob.sha256)) == b"".join(copy.read_run(left)) == b"the same"
+        copy.drop_run(left, [blob.sha256])
+        with pytest.raises(FileNotFoundError):
+            copy.path(blob.sha256)
