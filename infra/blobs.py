@@ -150,7 +150,7 @@ class BlobWriter:
         digest = self._digest.hexdigest()
         home = _home(self._root, digest)
         home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if home.is_file():  # another run has said the very same: both names are for the one file that `drop_run` counts on
+        if home.is_file():  # another run has said the very same: one file for both, since `drop_run` counts its names
             self._join(home)
         else:
             os.replace(self._part, home)

@@ -6,17 +6,19 @@ would never again equal position (seen on 2.15.1). Between accounts the server r
 
 * EVENTS holds the stream and the relay, nobody else;
 * SERVICES holds commands and their answers, and what gateways tell each other; it hears `gonogo.v1.wake` from EVENTS and
-  nothing else;
+  nothing else. A command says in whose name it comes, so only the gateway, who knows, may give one; each of the others
+  hears its own commands alone, and nobody hears the answers but who asked;
 * OBSERVERS holds other teams; they see events, and reach the reading half of the stream's API under `OBSERVER_API`
   (`connection.jetstream(prefix=OBSERVER_API)`), by pull consumers or by direct get.
 """
 
 from collections.abc import Mapping
 
-from contracts.subjects import COMMANDS, EVENTS, PRESENCE, STREAM, WAKE
+from contracts.subjects import COMMANDS, EVENTS, PRESENCE, STREAM, WAKE, command_subject
 from infra.embedded.secrets import SERVICES
 
 RELAY = "relay"
+GATEWAY = "gateway"
 OBSERVER = "observer"
 OBSERVER_API = "gonogo.v1.js"
 NATS_USERS = (*SERVICES, OBSERVER)
@@ -44,16 +46,13 @@ _READING_MANY = (f"CONSUMER.MSG.NEXT.{STREAM}.>", f"DIRECT.GET.{STREAM}", f"DIRE
 _ACKNOWLEDGEMENTS = (f"$JS.ACK.{STREAM}.>", f"$JS.ACK.*.*.{STREAM}.>")
 
 
-_MORE: Mapping[str, tuple[str, ...]] = {"gateway": (PRESENCE,)}
-"""Subjects that processes of one service share among themselves."""
-
-
 def accounts(passwords: Mapping[str, str]) -> dict[str, object]:
     """The `accounts` block of the server. Nobody gets in without a password."""
-    services = [
-        _user(name, passwords, [COMMANDS, _INBOX, *_MORE.get(name, ())], [COMMANDS, WAKE, _INBOX, *_MORE.get(name, ())])
+    gateway = _user(GATEWAY, passwords, [COMMANDS, PRESENCE], [WAKE, _INBOX, PRESENCE])
+    others = [
+        _user(name, passwords, [_INBOX], [command_subject(name), WAKE])
         for name in SERVICES
-        if name != RELAY
+        if name not in (RELAY, GATEWAY)
     ]
     relay = _user(
         RELAY, passwords, [EVENTS, WAKE, f"{_API}.>", "$JS.ACK.>", "$JS.FC.>", _INBOX], [EVENTS, WAKE, _INBOX]
@@ -61,7 +60,7 @@ def accounts(passwords: Mapping[str, str]) -> dict[str, object]:
     observer = _user(OBSERVER, passwords, [f"{OBSERVER_API}.>", *_ACKNOWLEDGEMENTS], [EVENTS, _INBOX])
     return {
         "EVENTS": {"jetstream": "enabled", "users": [relay], "exports": _exports()},
-        "SERVICES": {"users": services, "imports": [_stream(WAKE)]},
+        "SERVICES": {"users": [gateway, *others], "imports": [_stream(WAKE)]},
         "OBSERVERS": {"users": [observer], "imports": _imports()},
     }
 

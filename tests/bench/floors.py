@@ -10,7 +10,10 @@ import nats
 import uvloop
 from aiohttp import web
 
-SUBJECT = "gonogo.v1.cmd.bench"
+from contracts.subjects import command_subject
+
+SUBJECT = command_subject("audit")
+"""The commands of a service that takes none: nobody else may answer there, and a service hears its own alone."""
 
 
 async def echo_http(port: str) -> None:

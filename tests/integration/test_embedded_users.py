@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from contracts.subjects import COMMANDS, EVENTS, STREAM, WAKE, command_subject
+from infra.embedded.secrets import SERVICES
 from infra.embedded.users import NATS_USERS, OBSERVER, OBSERVER_API, RELAY
 from tests.support.servers import Nats
 from tests.support.wait import PATIENCE_SECONDS, eventually
@@ -141,6 +142,25 @@ async def test_services_ask_each_other_and_hear_the_relays_wake(login: As) -> No
         return woken.pending_msgs > 0
 
     await eventually(wakes)
+
+
+@pytest.mark.parametrize("user", [user for user in SERVICES if user not in (RELAY, "gateway")])
+async def test_a_service_gives_no_command_and_hears_neither_others_commands_nor_their_answers(
+    login: As, user: str
+) -> None:
+    connection = await login(user)
+    other = command_subject("planner" if user != "planner" else "approval")
+    for subject in (COMMANDS, other, "_INBOX.>"):
+        await connection.subscribe(subject)
+    await connection.publish(other, b"{}", reply="_INBOX.x")
+    await connection.flush()
+    refusals: list[str] = connection.refusals  # type: ignore[attr-defined]
+    wanted = [f'subscription to "{subject}"' for subject in (COMMANDS, other, "_inbox.>")]
+    wanted.append(f'publish to "{other}"')
+    await eventually(
+        lambda: all(any(one.lower() in refusal.lower() for refusal in refusals) for one in wanted),
+        what="all four refusals",
+    )
 
 
 async def test_nobody_gets_in_without_a_password(nats: Nats, login: As) -> None:
