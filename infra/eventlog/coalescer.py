@@ -2,8 +2,9 @@
 
 No timer: while one call is under way the next batch gathers by itself. A caller gets the outcome of its own command.
 When the outcome of a call is unknown (lost connection, anything unexpected) the batch is sent again with the same
-keys, which is safe because a stored key answers with its first outcome. It refuses to guess and to wait for ever:
-after the deadline the callers hear Unavailable and may repeat themselves.
+keys, which is safe because a stored key answers with its first outcome; and so it is where the database refused it for
+something that passes (a lock, a full disk). What is queued behind it waits, so the order stays. It refuses to guess and
+to wait for ever: after the deadline the callers hear Unavailable and may repeat themselves.
 """
 
 import asyncio
@@ -24,8 +25,8 @@ from infra.limits import APPEND_BYTES
 
 log = structlog.get_logger(__name__)
 
-_LOST = ("08", "57P")  # the connection or the server went away: the outcome is unknown
-_PASSING = ("40", "53", "55P03", "57014", "58", "25006")  # refused now (locks, space, standby); nothing was stored
+_LOST = ("08", "57P", "25006")  # the connection or the server went away, or is a standby now: connect again
+_PASSING = ("40", "53", "55P03", "57014", "58")  # refused now (deadlock, space, a lock); nothing was stored
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _SECONDS_A_BYTE = 1 / 2**20  # what a large command may take longer than a small one
 
@@ -122,11 +123,14 @@ class Coalescer:
                 )
             except Exception as error:
                 sqlstate = getattr(error, "sqlstate", None) if isinstance(error, asyncpg.PostgresError) else None
-                if sqlstate is not None and not sqlstate.startswith(_LOST) and self._statement is not None:
-                    self._fail(batch, sqlstate, str(error))
+                if sqlstate is None or sqlstate.startswith(_LOST) or self._statement is None:
+                    log.warning("event_log_connection_lost", error=type(error).__name__, sqlstate=sqlstate)
+                    self._drop_connection()
+                elif sqlstate.startswith(_PASSING):
+                    log.warning("event_log_batch_waits", sqlstate=sqlstate, error=str(error), commands=len(batch))
+                else:
+                    self._reject(batch, sqlstate, str(error))
                     return
-                log.warning("event_log_connection_lost", error=type(error).__name__, sqlstate=sqlstate)
-                self._drop_connection()
                 batch = self._expire(batch)
                 await asyncio.sleep(pause)
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
@@ -154,13 +158,12 @@ class Coalescer:
             self._connection.terminate()
         self._connection = self._statement = None
 
-    def _fail(self, batch: Sequence[_Waiting], sqlstate: str, message: str) -> None:
+    def _reject(self, batch: Sequence[_Waiting], sqlstate: str, message: str) -> None:
         """Nothing of this batch was stored. Each caller gets an exception of its own: they add tracebacks to it."""
         log.warning("event_log_batch_refused", sqlstate=sqlstate, error=message, commands=len(batch))
         for waiting in batch:
             if not waiting.outcome.done():
-                passing = sqlstate.startswith(_PASSING)
-                waiting.outcome.set_exception(Unavailable("the event log") if passing else Rejected(sqlstate, message))
+                waiting.outcome.set_exception(Rejected(sqlstate, message))
 
     def _expire(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
         """Tells those who waited long enough; returns the others of `batch`."""

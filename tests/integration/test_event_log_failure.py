@@ -4,6 +4,8 @@ import asyncio
 
 import asyncpg
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from infra.errors import Unavailable
 from infra.eventlog import Appended, CoalesceLimits, EventLog, Seen
@@ -72,6 +74,53 @@ async def test_a_held_lock_is_told_as_unavailable_and_the_queue_recovers(postgre
     again = await asyncio.gather(*(log.append(append_of(f"k{n}", stream=stream_of(n))) for n in range(3)))
     assert {type(outcome) for outcome in again} == {Appended}
     assert not log.failed.done()
+    await holder.close()
+    await log.close()
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "40P01", "53100", "57014"])
+async def test_what_the_database_refuses_for_the_moment_is_stored_once_it_takes_it_and_in_order(
+    postgres: Postgres, sqlstate: str
+) -> None:
+    dsns = await postgres.fresh_database()
+    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=2 * PATIENCE_SECONDS))
+    admin = await asyncpg.connect(dsns.admin)
+    await admin.execute("create sequence public.refusals")
+    await admin.execute(
+        f"""create function public.refuse() returns trigger language plpgsql security definer as $$ begin
+            if nextval('public.refusals') <= 3 then raise exception 'not now' using errcode = '{sqlstate}'; end if;
+            return new; end $$"""
+    )
+    await admin.execute(
+        "create trigger refuse before insert on log.event for each row execute function public.refuse()"
+    )
+    first = asyncio.create_task(log.append(append_of("k1")))
+    await eventually(lambda: _refusals(admin), what="the first is refused")
+    rest = [asyncio.create_task(log.append(append_of(f"k{n}", expected=n - 1))) for n in range(2, 6)]
+    assert await asyncio.gather(first, *rest) == [Appended(n, n, b"") for n in range(1, 6)]
+    assert [fact.command_key for fact in await log.read_after(0)] == [f"k{n}" for n in range(1, 6)]
+    await admin.close()
+    await log.close()
+
+
+async def _refusals(admin: asyncpg.Connection) -> bool:
+    return bool(await admin.fetchval("select is_called from public.refusals"))
+
+
+async def test_a_lock_that_is_let_go_within_the_deadline_costs_nobody_an_answer(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsns = await postgres.fresh_database()
+    log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=2 * PATIENCE_SECONDS))
+    holder = await asyncpg.connect(dsns.admin)
+    await holder.execute("begin")
+    await holder.execute("select from log.head for update")
+    monkeypatch.setattr("infra.eventlog.coalescer.log", structlog.get_logger())
+    with capture_logs() as lines:
+        waiting = [asyncio.create_task(log.append(append_of(f"k{n}", expected=n))) for n in range(3)]
+        await eventually(lambda: [line for line in lines if line["event"] == "event_log_batch_waits"])
+    await holder.execute("rollback")
+    assert {type(outcome) for outcome in await asyncio.gather(*waiting)} == {Appended}
     await holder.close()
     await log.close()
 
