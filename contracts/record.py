@@ -6,7 +6,11 @@ import msgspec
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """`at` is RFC 3339; `cause` the log position that made a service act; `before` and `after` only what changed."""
+    """`at` is RFC 3339; `cause` the log position that made a service act; `before` and `after` only what changed.
+
+    `said` has the other fields of the event, as its public form has them: on whose behalf a vote was cast, to whom and until
+    when one was delegated, which sub-step was ticked, what a gate's system answered.
+    """
 
     position: int
     at: str
@@ -20,3 +24,4 @@ class Entry(msgspec.Struct, frozen=True):
     cause: int | None = None
     type: str = ""
     stream: str = ""
+    said: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from contracts.plan import Plan
 from contracts.record import Entry
 from infra.plan_states import PlanStates, ReadStream, by_stream
 from infra.postgres import load_sql
-from services.audit.views import entry
+from services.audit.views import DEFINED, entry
 
 if TYPE_CHECKING:
     from infra.checkpoint import Connection
@@ -33,6 +33,7 @@ class Record:
         self._put = load_sql(_PACKAGE, "put_entries")
         self._put_streams = load_sql(_PACKAGE, "put_streams")
         self._read_streams = load_sql(_PACKAGE, "read_streams")
+        self._read_earlier = load_sql(_PACKAGE, "read_earlier")
 
     async def apply(self, conn: "Connection", facts: list[Fact]) -> None:
         """Fold the facts plan by plan, find the plan of all others, then one statement per table."""
@@ -42,11 +43,19 @@ class Record:
         plans = await self._plans(conn, facts)
         rows = []
         for fact in facts:
-            made = entry(fact, *around.get(fact.position, (None, None)))
+            earlier = await self._before(conn, fact) if fact.type in DEFINED else None
+            made = entry(fact, *around.get(fact.position, (None, None)), earlier=earlier)
             if made is not None:
                 rows.append(_row(plans.get(fact.stream, _INSTALLATION), fact, made))
         if rows:
             await conn.execute(self._put, *map(list, zip(*rows, strict=True)))
+
+    async def _before(self, conn: "Connection", fact: Fact) -> bytes | None:
+        """What was said of the same thing the time before. A query each: such events are a few in a day."""
+        if fact.version == 1:
+            return None
+        earlier: bytes | None = await conn.fetchval(self._read_earlier, fact.stream, fact.type, fact.version)
+        return earlier
 
     async def _fold(self, stream: str, facts: list[Fact], around: dict[int, tuple[Plan | None, Plan | None]]) -> None:
         plan = await self._states.before(facts[0])

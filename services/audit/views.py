@@ -1,7 +1,8 @@
 """From a fact to an entry of the operation record. Pure.
 
 The entry says what changed by comparing the plan before and after the fact, so nothing that the fold does can be left
-out. Facts of runs, deliveries and callbacks have no state to compare and say what their event says. Of many items at
+out; and it says whatever else the event says. Facts of runs, deliveries and callbacks have no state to compare; a freeze, an
+endpoint, a workflow and a template are compared with what was said of them the time before. Of many items at
 once it tells a limited number and how many there are: the versions of the plan tell all. Only lease renewals, which are
 work in progress, and the digests that come before a large seal make no entry.
 """
@@ -124,12 +125,36 @@ _DETAILS = (
 )
 
 
-def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> Entry | None:
-    """The entry of a fact; `before` and `after` are the plan around it, for facts of a plan's stream."""
+_IN_TARGET: Mapping[str, frozenset[str]] = {
+    "plan": frozenset({"item", "gate"}),
+    "callback": frozenset({"gate"}),
+    "letter": frozenset({"person", "kind"}),
+}
+_TOLD = frozenset({*_DETAILS, "next", "restored"})
+_BY_STATE = frozenset({"content", "changes", "items", "sections", "workflows", "runs"})
+"""Fields of a plan's events that the comparison tells, or the versions of the plan."""
+_BY_REVISION = frozenset({"definition", "template"})
+"""What is kept by revision and can be asked for by it."""
+DEFINED = frozenset({"freeze.put.v1", "endpoint.put.v1", "workflow.revised.v1", "template.revised.v1"})
+"""Events that say a thing anew, whole: told by comparing them with the one before."""
+
+
+def entry(
+    fact: Fact, before: Plan | None = None, after: Plan | None = None, earlier: bytes | None = None
+) -> Entry | None:
+    """The entry of a fact; `before` and `after` are the plan around it, for facts of a plan's stream.
+
+    `earlier`: for one of `DEFINED`, the payload of the one before it in its stream.
+    """
     if fact.type in SILENT:
         return None
-    data = msgspec.json.decode(public_form(fact.type, fact.payload), type=dict[str, Any])
+    data = _public(fact.type, fact.payload)
     old, new = _changes(before, after, data["item"] if fact.type.startswith("item.") else None)
+    said = _said(fact, data)
+    if earlier is not None:
+        was = _said(fact, _public(fact.type, earlier))
+        names = [name for name in was | said if was.get(name) != said.get(name)]
+        old, new = ({name: side[name] for name in names if name in side} for side in (was, said))
     return Entry(
         position=fact.position,
         at=rfc3339(fact.at) or "",
@@ -143,7 +168,28 @@ def entry(fact: Fact, before: Plan | None = None, after: Plan | None = None) -> 
         cause=fact.cause,
         type=fact.type,
         stream=fact.stream,
+        said=said,
     )
+
+
+def _public(type_name: str, payload: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(public_form(type_name, payload), type=dict[str, Any])
+
+
+def _said(fact: Fact, data: dict[str, Any]) -> dict[str, Any]:
+    """What the event says beside the target, the detail and what the comparison of states tells. Of long lists the beginning."""
+    kind = category(fact.stream)
+    left_out = _BY_STATE if kind == "plan" else _BY_REVISION
+    elsewhere = _IN_TARGET.get(kind, frozenset())
+    said: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in _TOLD or name in left_out or name in elsewhere:
+            continue
+        if isinstance(value, list) and len(value) > _MOST_ITEMS:
+            said[f"{name} in all"] = len(value)
+            value = value[:_MOST_ITEMS]
+        said[name] = value
+    return said
 
 
 def _target(fact: Fact, data: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ def show_entries(output: Output, entries: list[dict[str, Any]]) -> None:
 def _row(entry: Mapping[str, Any]) -> tuple[object, ...]:
     after = entry.get("after", {})
     status = after.get("status", "") if isinstance(after, dict) else ""
-    told = [f"now {status}" if status else "", entry.get("detail", "")]
+    told = [f"now {status}" if status else "", entry.get("detail", ""), details({"data": entry.get("said")})]
     text = "; ".join(one for one in told if one)
     return (entry["position"], when(entry["at"]), entry["actor"], entry["verb"], entry["target"], text)
 

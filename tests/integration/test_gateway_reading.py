@@ -196,6 +196,17 @@ async def test_what_belongs_to_no_plan_is_in_a_record_that_administrators_read_p
     assert (await site("GET", f"{path}&cursor=nonsense", as_="ada")).status == 400
 
 
+async def test_a_freeze_that_was_changed_is_in_the_record_as_it_was_and_is(site: Site) -> None:
+    span = {"start": "2031-03-01T00:00:00", "end": "2031-03-02T00:00:00", "zone": "UTC"}
+    await site("PUT", "/api/v1/freezes/changed", span, as_="ada")
+    last = await site("PUT", "/api/v1/freezes/changed", {**span, "end": "2031-03-05T00:00:00"}, as_="ada")
+    page = await site("GET", f"/api/v1/record?min_position={last.body['position']}&limit=2", as_="ada")
+    second, first = page.body["entries"]
+    assert (first["before"], first["said"]["freeze"]["end"]) == ({}, "2031-03-02T00:00:00")
+    assert second["before"]["freeze"]["end"] == "2031-03-02T00:00:00"
+    assert second["after"]["freeze"]["end"] == "2031-03-05T00:00:00"
+
+
 async def test_the_record_of_a_plan_is_paged_in_both_orders(site: Site) -> None:
     plan = await site.plan()
     for name in ("two", "three", "four"):
