@@ -33,10 +33,10 @@ class Ground:
 
     def __init__(self, log: EventLog, bus: Bus, clock: Clock) -> None:
         self.log = log
-        self.recent = RecentLog(log)
         self.bus = bus
         self.clock = clock
         self.wake = Wake()
+        self.recent = RecentLog(log, self.wake)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: list[asyncio.Task[None]] = []
         log.failed.add_done_callback(lambda writer: self._fail(writer.result()))

@@ -6,7 +6,7 @@ lost ring costs a moment and never a fact. Neither keeps a position for anybody;
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import asyncpg
 import structlog
@@ -40,6 +40,17 @@ class Readable(Protocol):
     """The part of the log that a follower needs; `infra.eventlog.EventLog` has it."""
 
     async def read_after(self, position: Position, limit: int = 500) -> list[Fact]: ...
+
+
+class Remembering(Readable, Protocol):
+    """A log that may answer with what others have read a moment ago; `infra.recent.RecentLog` is one."""
+
+    @property
+    def wake(self) -> "Wake": ...
+
+    async def read_as_of(self, position: Position, limit: int) -> tuple[list[Fact], int]:
+        """The facts, and the ticket of `wake` from before they were read. A later ring may be for facts behind them."""
+        ...
 
 
 class Wake:
@@ -91,6 +102,7 @@ class Tail:
         `tell_quiet`: an empty list comes whenever the poll's pace passed without a fact.
         """
         self._source = source
+        self._remembering = source if _remembers(source) and source.wake is wake else None
         self._wake = wake
         self._poll_seconds = poll_seconds
         self._limit = limit
@@ -110,8 +122,7 @@ class Tail:
         """
         rang = True
         while True:
-            ticket = self._wake.ticket()
-            facts = await self._read(position)
+            facts, ticket = await self._read(position)
             if not facts and not rang and self._tell_quiet:
                 yield []
             if facts:
@@ -124,21 +135,29 @@ class Tail:
             if rang and self._gather_seconds:
                 await asyncio.sleep(self._gather_seconds)
 
-    async def _read(self, position: Position) -> list[Fact]:
-        """The next facts, or none while the database is away."""
+    async def _read(self, position: Position) -> tuple[list[Fact], int]:
+        """The next facts, or none while the database is away; and the ticket with which to wait for more."""
+        ticket = self._wake.ticket()
         try:
-            facts = await self._source.read_after(position, self._limit)
+            if self._remembering is not None:
+                facts, ticket = await self._remembering.read_as_of(position, self._limit)
+            else:
+                facts = await self._source.read_after(position, self._limit)
         except Exception as error:
             if not database_away(error):
                 raise
             if not self._away:
                 log.warning("log_away", after=position, error=repr(error))
             self._away = True
-            return []
+            return [], ticket
         if self._away:
             log.info("log_back", after=position)
         self._away = False
-        return facts
+        return facts, ticket
+
+
+def _remembers(source: Readable) -> TypeGuard[Remembering]:
+    return hasattr(source, "read_as_of")
 
 
 def _refuse_hole(position: Position, facts: list[Fact]) -> None:

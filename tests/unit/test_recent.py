@@ -6,7 +6,9 @@ from typing import Any
 from contracts.envelope import Fact
 from contracts.plan_events import ItemsSettled
 from infra.recent import RecentLog
+from infra.tail import Tail, Wake
 from tests.support.builders import facts
+from tests.support.wait import PATIENCE_SECONDS
 
 
 class CountingLog:
@@ -22,8 +24,22 @@ class CountingLog:
         return self.facts[position : position + limit]
 
 
+class SlowLog(CountingLog):
+    """A log in memory that looks at once, and answers when it is let."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.looked, self.answering = asyncio.Event(), asyncio.Event()
+
+    async def read_after(self, position: int, limit: int = 500) -> list[Fact]:
+        found = self.facts[position : position + limit]
+        self.looked.set()
+        await self.answering.wait()
+        return found
+
+
 def recent(log: Any, **limits: int) -> RecentLog:
-    return RecentLog(log, **limits)
+    return RecentLog(log, Wake(), **limits)
 
 
 async def test_followers_at_one_place_share_one_reading() -> None:
@@ -69,3 +85,32 @@ async def test_a_failure_reaches_everybody_who_asked_and_the_next_question_is_as
     assert all(isinstance(answer, TypeError) for answer in answers)
     log.facts = whole
     assert await reader.read_after(0) == whole
+
+
+async def test_a_ring_during_a_question_that_one_follower_shares_with_another_is_not_missed() -> None:
+    log, wake = SlowLog(11), Wake()
+    whole, log.facts = log.facts, log.facts[:10]
+    reader = RecentLog(log, wake)  # type: ignore[arg-type]  # a log in memory
+    first = asyncio.create_task(reader.read_after(10, 500))
+    await log.looked.wait()  # there is nothing yet
+    log.facts = whole
+    wake.set()
+    late = aiter(Tail(reader, wake, poll_seconds=10 * PATIENCE_SECONDS).after(10))
+    coming = asyncio.create_task(anext(late))  # type: ignore[arg-type]  # an async generator's is a coroutine
+    await asyncio.sleep(0)
+    log.answering.set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await first == []
+        assert await coming == whole[10:]
+
+
+async def test_a_ring_since_what_is_kept_was_read_is_not_missed() -> None:
+    log, wake = CountingLog(11), Wake()
+    whole, log.facts = log.facts, log.facts[:10]
+    reader = RecentLog(log, wake)  # type: ignore[arg-type]  # a log in memory
+    await reader.read_after(0)
+    log.facts = whole
+    wake.set()
+    late = aiter(Tail(reader, wake, poll_seconds=10 * PATIENCE_SECONDS).after(4))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert [await anext(late), await anext(late)] == [whole[4:10], whole[10:]]
