@@ -690,7 +690,10 @@ class LogEvent(Answered, frozen=True, kw_only=True):
 
 
 class FeedEvent(Answered, frozen=True, kw_only=True):
-    """One event of the live feed. `data` is its public form; `plan` is empty where it concerns none."""
+    """One event of the live feed. `data` is its public form; `plan` is empty where it concerns none.
+
+    Of endpoints, identities, and people's own lists and delegations only administrators get the data; it is empty for others.
+    """
 
     position: int
     stream: str

@@ -1,12 +1,15 @@
 """From a fact to the bytes of one server-sent event, and which plan a stream concerns.
 
-A run and a delivery name their plan in their first event only; it is looked up once per stream and remembered.
+A run and a delivery name their plan in their first event only; it is looked up once per stream and remembered. What the
+routes show to administrators alone (endpoints, who is one person, other people's lists and delegations) has its place in
+the order for everybody, and its data for administrators.
 """
 
 from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.envelope import Fact, category, stream_id
 from contracts.http import FeedEvent
@@ -17,15 +20,28 @@ from infra.eventlog.log import facts as facts_of
 from infra.postgres import Pool, load_sql
 
 _REMEMBERED_STREAMS = 10_000
+_NOTHING = msgspec.Raw(b"{}")
 _encode = msgspec.json.Encoder().encode
 
 
 class Frame(NamedTuple):
-    """One event as it is sent. `plan` is empty where it concerns none; at position 0 stands what is not in the log."""
+    """One event as it is sent. `plan` is empty where it concerns none; at position 0 stands what is not in the log.
+
+    `veiled`: the same without its data, where only administrators may read that.
+    """
 
     position: int
     plan: str
     text: bytes
+    veiled: bytes = b""
+
+    def shown(self, *, administrator: bool) -> bytes:
+        """What this reader is sent."""
+        return self.text if administrator or not self.veiled else self.veiled
+
+
+_VEILED = frozenset({"endpoint", "person", "list", "delegation"})
+"""Streams of the installation and of single people. Freezes, workflows and templates are everybody's to read."""
 
 
 class _Named(msgspec.Struct):
@@ -82,8 +98,13 @@ def _frame(fact: Fact, plan: str) -> Frame:
         actor=fact.actor,
         data=msgspec.Raw(public_form(fact.type, fact.payload)),
     )
-    text = b"id: %d\nevent: %b\ndata: %b\n\n" % (fact.position, fact.type.encode(), _encode(event))
-    return Frame(fact.position, plan, text)
+    kind = category(fact.stream)
+    closed = kind in _VEILED or (kind == "delivery" and not plan)
+    return Frame(fact.position, plan, _text(event), _text(replace(event, data=_NOTHING)) if closed else b"")
+
+
+def _text(event: FeedEvent) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.position, event.type.encode(), _encode(event))
 
 
 def presence_frame(page: PresencePage) -> Frame:

@@ -11,13 +11,16 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from contracts.delivery import DeliveryCreated, EndpointPut
 from contracts.plan_events import Event
 from contracts.registry import encode
 from contracts.run import RunClaimed, RunCreated
+from contracts.saved_list import Filters, ListSaved
 from infra.eventlog import EventLog
 from infra.eventlog.model import Append, Appended, Draft
 from infra.ids import random_id
 from services.gateway import feed as feed_module
+from services.gateway import staying as staying_module
 from services.gateway.routes import feed as route_module
 from tests.integration.test_gateway_reading import DEFINITION
 from tests.support.builders import NOON
@@ -70,8 +73,8 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(site: Site, query: str = "", last: int | None = None) -> AsyncIterator[Heard]:
-    headers = {"Authorization": f"Bearer {site.tokens['ben']}"}
+async def listening(site: Site, query: str = "", last: int | None = None, as_: str = "ben") -> AsyncIterator[Heard]:
+    headers = {"Authorization": f"Bearer {site.tokens[as_]}"}
     if last is not None:
         headers["Last-Event-ID"] = str(last)
     async with (
@@ -162,6 +165,48 @@ async def test_a_filtered_listener_hears_its_plan_with_its_runs_and_nothing_else
     ]
     assert {event["plan"] for event in past + live} == {mine}
     assert "inputs" not in past[1]["data"]
+
+
+async def test_what_only_administrators_may_read_has_its_place_in_the_feed_and_no_data_for_others(site: Site) -> None:
+    put = EndpointPut(url="https://hooks.example.com/T0/secret-path", events=("plan.*",), secret_ref="", enabled=True)
+    listed = ListSaved(name="mine", filters=Filters(text="quiet"))
+    async with open_log(site.apps) as log:
+        await put_in(log, "endpoint-ab", put)
+        await put_in(log, "list-ab", listed)
+        await put_in(
+            log,
+            "delivery-ab",
+            DeliveryCreated("", "endpoint.tested.v1", 0, "ab", 1, 2, "digest"),
+        )
+    plan = await site.plan()
+    for query in ("?after=0", ""):
+        async with listening(site, query) as heard, listening(site, query, as_="ada") as administrator:
+            if not query:
+                async with open_log(site.apps) as log:
+                    await put_in(log, "endpoint-cd", put)
+            count = 1 if not query else 4
+            seen, all_of_it = await heard.some(count), await administrator.some(count)
+        assert [event["position"] for event in seen] == [event["position"] for event in all_of_it]
+        hidden = [event["type"] for event in seen if event["data"] == {}]
+        if query:
+            assert hidden == ["endpoint.put.v1", "list.saved.v1", "delivery.created.v1"]
+            assert seen[-1] == all_of_it[-1]
+            assert seen[-1]["plan"] == plan
+        else:
+            assert hidden == ["endpoint.put.v1"]
+        assert all_of_it[0]["data"]["url"] == put.url
+
+
+async def test_a_feed_ends_when_its_token_is_taken_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route_module, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(staying_module, "AGAIN_SECONDS", 0.05)
+    async with listening(site) as heard:
+        await site.plan()
+        assert (await heard.next())["event"] == "plan.created.v1"
+        gone = {"name": "Ben", "active": False, "groups": ["sre"]}
+        assert (await site("PUT", "/api/v1/users/ben", gone, as_="ada")).status == 200
+        assert (await heard.next())["event"] == "drain"
+        assert await heard.next() == {}
 
 
 async def test_a_position_that_the_log_does_not_have_is_refused(site: Site) -> None:

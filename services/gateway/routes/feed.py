@@ -9,11 +9,13 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 from contracts import http as h
 from contracts.refusals import Fault, Refused
 from services.gateway.bodies import Query
+from services.gateway.door import Authenticates
 from services.gateway.feed import Feed, Listener
 from services.gateway.frames import Frame, presence_frame
 from services.gateway.metrics import Metrics
 from services.gateway.presence import Presences
 from services.gateway.route import Call, Route
+from services.gateway.staying import Staying
 
 log = structlog.get_logger(__name__)
 
@@ -25,16 +27,16 @@ DRAIN = b"event: drain\ndata: {}\n\n"
 _LARGEST_WRITE_BYTES = 256 * 1024
 
 
-def feed_routes(feed: Feed, metrics: Metrics, presences: Presences) -> list[Route]:
+def feed_routes(feed: Feed, metrics: Metrics, presences: Presences, people: Authenticates) -> list[Route]:
     """The one route of the live feed."""
     return [
         Route(
             method="GET",
             path="/api/v1/feed",
-            handler=LiveFeed(feed, metrics, presences).serve,
+            handler=LiveFeed(feed, metrics, presences, people).serve,
             name="feed",
             summary="Every event as it happens, by server-sent events. `id` is the log position; resume by Last-Event-ID. "
-            "With `plan` also the event `presence`, without an id.",
+            "With `plan` also the event `presence`, without an id. What only administrators may read has no data for others.",
             tag="feed",
             answer=h.FeedEvent,
             answer_media="text/event-stream",
@@ -47,7 +49,8 @@ def feed_routes(feed: Feed, metrics: Metrics, presences: Presences) -> list[Rout
 class LiveFeed:
     """Serves one client after the other."""
 
-    def __init__(self, feed: Feed, metrics: Metrics, presences: Presences) -> None:
+    def __init__(self, feed: Feed, metrics: Metrics, presences: Presences, people: Authenticates) -> None:
+        self._people = people
         self._feed = feed
         self._presences = presences
         self._metrics = metrics
@@ -62,7 +65,7 @@ class LiveFeed:
         await response.write(RETRY)
         self._metrics.listeners.inc()
         try:
-            await self._stream(call.request, response, after, end, query.plan)
+            await self._stream(call, response, after, end, query.plan)
         except (ClientConnectionResetError, ConnectionError, TimeoutError):
             pass  # the client went away, or was cut off; it comes back with its last id
         except Exception as error:
@@ -72,12 +75,12 @@ class LiveFeed:
             self._metrics.listeners.dec()
         return response
 
-    async def _stream(
-        self, request: web.Request, response: web.StreamResponse, after: int, end: int, plan: str | None
-    ) -> None:
+    async def _stream(self, call: Call, response: web.StreamResponse, after: int, end: int, plan: str | None) -> None:
+        request, staying = call.request, Staying(self._people, call)
         async for frames in self._feed.past(after, end, plan):
-            await _send(response, frames)
-            if self._feed.draining:  # what came later must not be sent now: the client would go on after it
+            await _send(response, frames, staying)
+            # What came later must not be sent now: the client would go on after it.
+            if self._feed.draining or not await staying.may():
                 await write(response, DRAIN)
                 return
 
@@ -88,16 +91,20 @@ class LiveFeed:
 
         async with self._feed.listening(plan, cut_off) as listener:
             async for frames in self._feed.past(end, listener.since, plan):  # what came while we caught up
-                await _send(response, frames)
+                await _send(response, frames, staying)
             if plan is not None and (page := self._presences.page(plan)).present:
-                await _send(response, [presence_frame(page)])
-            await self._live(response, listener, max(end, listener.since))
+                await _send(response, [presence_frame(page)], staying)
+            await self._live(response, listener, max(end, listener.since), staying)
 
-    async def _live(self, response: web.StreamResponse, listener: Listener, after: int) -> None:
+    async def _live(self, response: web.StreamResponse, listener: Listener, after: int, staying: Staying) -> None:
+        """Until the gateway drains, the client is too slow, or it may follow no longer and is told to come back."""
         while not self._feed.draining and not listener.too_slow:
             frames = await listener.wait(HEARTBEAT_SECONDS)
+            if not await staying.may():
+                break
             if frames:
-                await _send(response, [frame for frame in frames if frame.position > after or not frame.position])
+                new = [frame for frame in frames if frame.position > after or not frame.position]
+                await _send(response, new, staying)
             elif not self._feed.draining:
                 await write(response, b": alive\n\n")
         if not listener.too_slow:
@@ -120,11 +127,12 @@ def _start(call: Call, query: h.FeedQuery, end: int) -> int:
     return after
 
 
-async def _send(response: web.StreamResponse, frames: list[Frame]) -> None:
-    """Write frames in few pieces."""
+async def _send(response: web.StreamResponse, frames: list[Frame], staying: Staying) -> None:
+    """Write frames in few pieces, each as this reader may see it."""
     piece = bytearray()
+    administrator = staying.actor.administrator
     for frame in frames:
-        piece += frame.text
+        piece += frame.shown(administrator=administrator)
         if len(piece) > _LARGEST_WRITE_BYTES:
             await write(response, bytes(piece))
             piece.clear()

@@ -22,11 +22,13 @@ from contracts.refusals import Fault, Refused
 from infra.blobs import Blobs
 from infra.commands import Desk
 from services.gateway.bodies import Query
+from services.gateway.door import Authenticates
 from services.gateway.names import item_of, plan_of
 from services.gateway.route import Call, Route
 from services.gateway.routes.feed import DRAIN, HEADERS, HEARTBEAT_SECONDS, RETRY, write
 from services.gateway.routes.logs import attempt_of, demand_kept
 from services.gateway.routes.reading import existing_plan
+from services.gateway.staying import Staying
 
 log = structlog.get_logger(__name__)
 
@@ -34,13 +36,15 @@ _FIRST_LOOK_SECONDS = 0.05
 _LONGEST_LOOK_SECONDS = 0.4
 
 
-def log_stream_routes(desk: Desk[Plan], blobs: Blobs, draining: Callable[[], bool]) -> list[Route]:
+def log_stream_routes(
+    desk: Desk[Plan], blobs: Blobs, draining: Callable[[], bool], people: Authenticates
+) -> list[Route]:
     """The one route of live logs."""
     return [
         Route(
             method="GET",
             path="/api/v1/plans/{plan}/items/{item}/log/stream",
-            handler=LiveLogs(desk, blobs, draining).serve,
+            handler=LiveLogs(desk, blobs, draining, people).serve,
             name="follow_item_log",
             summary="What an attempt prints, as it prints it, by server-sent events. `id` is a byte; resume by Last-Event-ID.",
             tag="runs",
@@ -56,7 +60,8 @@ def log_stream_routes(desk: Desk[Plan], blobs: Blobs, draining: Callable[[], boo
 class LiveLogs:
     """Serves one viewer after the other. `draining` says that the gateway is about to end."""
 
-    def __init__(self, desk: Desk[Plan], blobs: Blobs, draining: Callable[[], bool]) -> None:
+    def __init__(self, desk: Desk[Plan], blobs: Blobs, draining: Callable[[], bool], people: Authenticates) -> None:
+        self._people = people
         self._desk = desk
         self._blobs = blobs
         self._draining = draining
@@ -72,7 +77,7 @@ class LiveLogs:
         await response.prepare(call.request)
         await response.write(RETRY)
         try:
-            async for event in self._events(plan, item, attempt, offset):
+            async for event in self._events(plan, item, attempt, offset, Staying(self._people, call)):
                 await write(response, event)
         except (ClientConnectionResetError, ConnectionError, TimeoutError):
             pass  # the viewer went away, or was cut off; it comes back with its last id
@@ -81,11 +86,13 @@ class LiveLogs:
             log.warning("log_stream_broken", error=repr(error), trace_id=call.trace.id)
         return response
 
-    async def _events(self, plan: str, item: str, attempt: Attempt, offset: int) -> AsyncIterator[bytes]:
+    async def _events(
+        self, plan: str, item: str, attempt: Attempt, offset: int, staying: Staying
+    ) -> AsyncIterator[bytes]:
         """Pieces of text as long as there are more, a sign of life now and then, the outcome at the end."""
         text = codecs.getincrementaldecoder("utf-8")("replace")
         pause, quiet = _FIRST_LOOK_SECONDS, 0.0
-        while not self._draining():
+        while not self._draining() and await staying.may():
             attempt = attempt_of(await existing_plan(self._desk, plan), item, attempt.number)
             read = 0
             pieces = self._blobs.read_run(attempt.run, offset)  # asked for the end before: all of it is there by then
