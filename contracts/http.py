@@ -211,6 +211,16 @@ class PlanQuery(Filters, frozen=True, kw_only=True):
 
 
 class RecordQuery(Read, frozen=True, kw_only=True):
+    """Filters are combined by "and"; several values of one filter by "or". `target` as the entries have it (`item deploy`);
+    `since` and `until`: what happened from the one until before the other.
+    """
+
+    actor: tuple[Annotated[str, Meta(max_length=200)], ...] = ()
+    verb: tuple[Annotated[str, Meta(max_length=100)], ...] = ()
+    target: tuple[Annotated[str, Meta(max_length=1_100)], ...] = ()
+    channel: tuple[Annotated[str, Meta(max_length=100)], ...] = ()
+    since: Moment | None = None
+    until: Moment | None = None
     order: Literal["newest", "oldest"] = "newest"
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     cursor: Annotated[str, Meta(max_length=200)] = ""

@@ -2,7 +2,9 @@
 and resumes where it was cut off."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from services.cli.client import Gateway
 from services.cli.options import READ, Reading, asking, segment
@@ -11,6 +13,9 @@ from services.cli.problems import usage
 
 _PAGE = 500
 _FINAL = frozenset({"plan.succeeded.v1", "plan.cancelled.v1"})
+Filters = Mapping[str, str | None]
+_NONE: Filters = {}
+Several = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 _COLUMNS = ("position", "at", "who", "did", "what", "details")
 
 
@@ -20,6 +25,11 @@ async def record(
     *,
     limit: int | None = None,
     order: Literal["newest", "oldest"] = "oldest",
+    actor: Several = None,
+    verb: Several = None,
+    target: Several = None,
+    since: str | None = None,
+    until: str | None = None,
     reading: Reading = READ,
 ) -> None:
     """Prints the operation record of a plan: who did what, when, through which channel.
@@ -32,14 +42,29 @@ async def record(
         How many entries at most. Default: all.
     order
         Which come first.
+    actor
+        Only what this person or service did (`user:ana`); give it several times for several.
+    verb
+        Only this, as the record calls it (`vote`, `override gate`); several times for several.
+    target
+        Only what was done to this (`item deploy`, `gate start_execute`); several times for several.
+    since
+        Only from this time on (RFC 3339).
+    until
+        Only before this time (RFC 3339).
     """
-    await _print(plan, limit, order, reading)
+    await _print(plan, limit, order, reading, _filters(actor, verb, target, since, until))
 
 
 async def installation(
     *,
     limit: int | None = None,
     order: Literal["newest", "oldest"] = "oldest",
+    actor: Several = None,
+    verb: Several = None,
+    target: Several = None,
+    since: str | None = None,
+    until: str | None = None,
     reading: Reading = READ,
 ) -> None:
     """Prints who did what to that which is no plan's: freezes, endpoints, templates, workflows, people. For administrators.
@@ -50,15 +75,34 @@ async def installation(
         How many entries at most. Default: all.
     order
         Which come first.
+    actor
+        Only what this person or service did (`user:ana`); give it several times for several.
+    verb
+        Only this, as the record calls it (`vote`, `override gate`); several times for several.
+    target
+        Only what was done to this (`item deploy`, `gate start_execute`); several times for several.
+    since
+        Only from this time on (RFC 3339).
+    until
+        Only before this time (RFC 3339).
     """
-    await _print(None, limit, order, reading)
+    await _print(None, limit, order, reading, _filters(actor, verb, target, since, until))
 
 
-async def _print(plan: str | None, limit: int | None, order: str, reading: Reading) -> None:
+def _filters(actor: Several, verb: Several, target: Several, since: str | None, until: str | None) -> Filters:
+    """As the route takes them."""
+    several = {"actor": actor, "verb": verb, "target": target}
+    return {name: ",".join(given) if given else None for name, given in several.items()} | {
+        "since": since,
+        "until": until,
+    }
+
+
+async def _print(plan: str | None, limit: int | None, order: str, reading: Reading, filters: Filters) -> None:
     if limit is not None and limit < 1:
         raise usage("--limit must be 1 or more.")
     async with asking(reading) as (gateway, output):
-        entries = [entry async for entry in entries_of(gateway, plan, order=order, limit=limit)]
+        entries = [entry async for entry in entries_of(gateway, plan, order=order, limit=limit, filters=filters)]
         if output.as_json:
             output.json(entries)
         else:
@@ -72,10 +116,11 @@ async def entries_of(
     order: str = "oldest",
     limit: int | None = None,
     min_position: int | None = None,
+    filters: Filters = _NONE,
 ) -> AsyncIterator[dict[str, Any]]:
     """The entries, page by page; without a plan those of none.
 
-    `min_position`: not before the record contains the log up to there.
+    `min_position`: not before the record contains the log up to there. `filters` are those of the route.
     """
     cursor: str | None = None
     count = 0
@@ -86,6 +131,7 @@ async def entries_of(
             limit=_PAGE if limit is None else min(_PAGE, limit - count),
             cursor=cursor,
             min_position=min_position,
+            **filters,
         )
         body = page.json()
         for entry in body["entries"]:

@@ -86,7 +86,18 @@ class Listing:
         """One page of a plan's operation record, or of what belongs to none (`NO_PLAN`)."""
         end = page_end(query.order, query.cursor, [int, int])
         position = await self.reached(RECORD, query.min_position)
-        rows = await self._pool.fetch(self._record[query.order], plan, *end, query.limit + 1)
+        rows = await self._pool.fetch(
+            self._record[query.order],
+            plan,
+            *end,
+            query.limit + 1,
+            list(query.actor) or None,
+            list(query.verb) or None,
+            list(query.target) or None,
+            list(query.channel) or None,
+            micros(query.since) if query.since else None,
+            micros(query.until) if query.until else None,
+        )
         shown = rows[: query.limit]
         following = None
         if len(rows) > query.limit:

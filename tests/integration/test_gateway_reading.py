@@ -207,6 +207,27 @@ async def test_a_freeze_that_was_changed_is_in_the_record_as_it_was_and_is(site:
     assert second["after"]["freeze"]["end"] == "2031-03-05T00:00:00"
 
 
+async def test_the_record_is_filtered_by_who_what_and_when(site: Site) -> None:
+    plan = await site.plan()
+    first = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "two"}, if_match="*")
+    last = await site("PATCH", f"/api/v1/plans/{plan}", {"name": "three"}, as_="ada", if_match="*")
+    path = f"/api/v1/plans/{plan}/record?min_position={last.body['position']}"
+
+    async def found(query: str, **more: Any) -> list[int]:
+        page = await site("GET", f"{path}&{query}", **more)
+        assert page.status == 200, page.text
+        return [entry["position"] for entry in page.body["entries"]]
+
+    assert await found("actor=user:ada") == [last.body["position"]]
+    assert await found("verb=edit&order=oldest") == [first.body["position"], last.body["position"]]
+    assert await found("actor=user:ada,user:olivia&verb=edit&limit=1") == [last.body["position"]]
+    assert await found("target=item%20deploy") == []
+    assert await found("channel=cli") == []
+    assert len(await found("since=2020-01-01T00:00:00Z")) == 3
+    assert await found("until=2020-01-01T00:00:00Z") == []
+    assert (await site("GET", f"{path}&since=yesterday")).paths == ["since"]
+
+
 async def test_the_record_of_a_plan_is_paged_in_both_orders(site: Site) -> None:
     plan = await site.plan()
     for name in ("two", "three", "four"):
