@@ -48,7 +48,7 @@ class JwtCheck:
             return None
         try:
             try:
-                return self._decoded(token, await self._current(_FRESH_SECONDS))
+                return self._decoded(token, await self._known())
             except InvalidKeyIdError:
                 return self._decoded(token, await self._current(_AGAIN_SECONDS))
         except (JoseError, ValueError, TypeError) as error:
@@ -69,6 +69,12 @@ class JwtCheck:
             sub={"essential": True},
         ).validate(claims)
         return Claimed(claims["sub"], _groups(claims, settings.groups_claim), int(claims["exp"]))
+
+    async def _known(self) -> Key | KeySet:
+        """The keys that we have. Where they are old, one asks for new ones, and nobody else waits for the answer."""
+        if self._keys is not None and (self._address is None or self._fetching.locked()):
+            return self._keys
+        return await self._current(_FRESH_SECONDS)
 
     async def _current(self, older_than_seconds: float) -> Key | KeySet:
         if self._address is None:

@@ -1,8 +1,10 @@
 """Signed bearer tokens: believed only with our algorithms, our issuer, our audience and a time to live."""
 
+import asyncio
 import base64
 import hmac
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from infra.config import Secret
 from infra.errors import Misconfigured
 from infra.jwt import Claimed, JwtSettings
 from infra.jwt_check import JwtCheck
+from tests.support.wait import PATIENCE_SECONDS, eventually
 
 NOW = 1_800_000_000
 KEY = RSAKey.generate_key(2048, {"kid": "first"})
@@ -114,6 +117,34 @@ async def test_a_shared_secret_works_when_it_is_asked_for() -> None:
 @pytest.mark.parametrize("text", ["", "x.y.z", "a.b", "." * 2, "e30.e30.", "x" * 20_000])
 async def test_garbage_is_nobody_and_no_error(text: str) -> None:
     assert await check().claims(text) is None
+
+
+async def test_who_shows_an_unknown_key_id_makes_nobody_else_wait_for_the_issuer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, answering = threading.Event(), threading.Event()
+
+    def fetch(address: str) -> str:
+        asked.set()
+        answering.wait()
+        return settings().keys.reveal()
+
+    monkeypatch.setattr("infra.jwt_check._fetch", fetch)
+    answering.set()
+    checking = check(keys=Secret("http://127.0.0.1/jwks"))
+    assert await checking.claims(token(SOUND)) is not None
+    monkeypatch.setattr("infra.jwt_check._AGAIN_SECONDS", -1.0)
+    asked.clear()
+    answering.clear()
+    stranger = asyncio.create_task(checking.claims(token(SOUND, KEY, {"kid": "second"})))
+    try:
+        await eventually(asked.is_set)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await checking.claims(token(SOUND)) is not None
+        assert not stranger.done()
+    finally:
+        answering.set()
+    assert await stranger is None
 
 
 def weak_pem() -> str:
