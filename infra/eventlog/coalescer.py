@@ -22,11 +22,14 @@ from infra.eventlog.check import size_of
 from infra.eventlog.errors import Rejected
 from infra.eventlog.model import Append, Outcome
 from infra.limits import APPEND_BYTES
+from infra.postgres import load_sql
 
 log = structlog.get_logger(__name__)
 
 _LOST = ("08", "57P", "25006")  # the connection or the server went away, or is a standby now: connect again
 _PASSING = ("40", "53", "55P03", "57014", "58")  # refused now (deadlock, space, a lock); nothing was stored
+_LOCKED = "55P03"
+_ASK_SECONDS = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _SECONDS_A_BYTE = 1 / 2**20  # what a large command may take longer than a small one
 
@@ -127,7 +130,8 @@ class Coalescer:
                     log.warning("event_log_connection_lost", error=type(error).__name__, sqlstate=sqlstate)
                     self._drop_connection()
                 elif sqlstate.startswith(_PASSING):
-                    log.warning("event_log_batch_waits", sqlstate=sqlstate, error=str(error), commands=len(batch))
+                    who = await self._lock_holders() if sqlstate == _LOCKED else ()
+                    log.warning("event_log_batch_waits", sqlstate=sqlstate, error=str(error), held_by=who)
                 else:
                     self._reject(batch, sqlstate, str(error))
                     return
@@ -152,6 +156,17 @@ class Coalescer:
         self._connection = await self._connect()
         self._statement = await self._connection.prepare(self._text)
         return self._statement
+
+    async def _lock_holders(self) -> tuple[str, ...]:
+        """Who keeps the log from us, for whoever reads our log."""
+        if self._connection is None:
+            return ()
+        try:
+            rows = await self._connection.fetch(load_sql("infra.eventlog", "lock_holders"), timeout=_ASK_SECONDS)
+        except Exception as error:
+            log.info("event_log_lock_holders_unknown", error=type(error).__name__)
+            return ()
+        return tuple(f"{row['role']} ({row['application']}, process {row['pid']})" for row in rows)
 
     def _drop_connection(self) -> None:
         if self._connection is not None:

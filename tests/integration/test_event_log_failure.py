@@ -107,18 +107,21 @@ async def _refusals(admin: asyncpg.Connection) -> bool:
     return bool(await admin.fetchval("select is_called from public.refusals"))
 
 
-async def test_a_lock_that_is_let_go_within_the_deadline_costs_nobody_an_answer(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lock", ["select from log.head for update", f"select pg_advisory_xact_lock({LOG_LOCK})"])
+async def test_a_lock_that_is_let_go_within_the_deadline_costs_nobody_an_answer_and_it_is_told_who_had_it(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, lock: str
 ) -> None:
     dsns = await postgres.fresh_database()
     log = await EventLog.open(dsns.of("planner"), coalesce=CoalesceLimits(deadline_seconds=2 * PATIENCE_SECONDS))
-    holder = await asyncpg.connect(dsns.admin)
+    holder = await asyncpg.connect(dsns.admin, server_settings={"application_name": "somebody"})
     await holder.execute("begin")
-    await holder.execute("select from log.head for update")
+    await holder.execute(lock)
     monkeypatch.setattr("infra.eventlog.coalescer.log", structlog.get_logger())
     with capture_logs() as lines:
         waiting = [asyncio.create_task(log.append(append_of(f"k{n}", expected=n))) for n in range(3)]
-        await eventually(lambda: [line for line in lines if line["event"] == "event_log_batch_waits"])
+        waits = await eventually(lambda: [line for line in lines if line["event"] == "event_log_batch_waits"])
+    (said,) = waits[0]["held_by"]
+    assert said.endswith(f" (somebody, process {holder.get_server_pid()})")
     await holder.execute("rollback")
     assert {type(outcome) for outcome in await asyncio.gather(*waiting)} == {Appended}
     await holder.close()
