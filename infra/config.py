@@ -1,6 +1,7 @@
 """Settings from the environment: one frozen, typed struct per service, all faults in one sentence.
 
-Field `nats_url` is read from `GONOGO_NATS_URL`; a `Secret` also from the file that `GONOGO_<FIELD>_FILE` names. An empty
+Field `nats_url` is read from `GONOGO_NATS_URL`; a `Secret` also from the file that `GONOGO_<FIELD>_FILE` names. A field
+`otel_...` is one of OpenTelemetry's own variables and keeps its name, under which its library reads it, too. An empty
 variable counts as absent. Nothing is read at import time, and variables that no field names are ignored: one environment
 serves several services.
 """
@@ -15,6 +16,7 @@ from contracts.shape import in_words
 from infra.errors import Misconfigured
 
 PREFIX = "GONOGO_"
+_STANDARD = "otel_"
 
 
 class Secret:
@@ -79,6 +81,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, msgspec.Meta(ge=0, description="How long work in flight may take to finish after SIGTERM, in seconds.")
     ] = 10.0
     uvloop: Annotated[bool, msgspec.Meta(description="Use uvloop where it is installed.")] = True
+    otel_exporter_otlp_endpoint: Annotated[
+        str,
+        msgspec.Meta(
+            description="Collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318; empty: no traces."
+        ),
+    ] = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -119,7 +127,7 @@ def describe(settings_type: type[msgspec.Struct]) -> Iterator[Row]:
 
 def variable(field: str) -> str:
     """`GONOGO_NATS_URL` of `nats_url`."""
-    return PREFIX + field.upper()
+    return field.upper() if field.startswith(_STANDARD) else PREFIX + field.upper()
 
 
 def _text_of(field: str, secret: bool, environ: Mapping[str, str]) -> str | None:

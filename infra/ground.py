@@ -6,7 +6,7 @@ A background task never ends by itself; one that does ends the process, so that 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.bus import Bus
 from infra.checkpoint import Projection
@@ -16,6 +16,10 @@ from infra.eventlog import EventLog
 from infra.projection import Projector
 from infra.recent import RecentLog
 from infra.tail import Tail, Wake
+from infra.telemetry import open_tracing
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 POLL_SECONDS = 0.5
 """How often the log is looked at when no bell rings. The bell is the rule; this is for a NATS that is away."""
@@ -29,12 +33,16 @@ _ASK_AGAIN_SECONDS = (
 
 
 class Ground:
-    """The open ground of one service. Has what `infra.process` asks of a service: `ready()` and `failed`."""
+    """The open ground of one service. Has what `infra.process` asks of a service: `ready()` and `failed`.
 
-    def __init__(self, log: EventLog, bus: Bus, clock: Clock) -> None:
+    `tracing` is None where no endpoint for traces is set, and so is what the log and the bus have of it.
+    """
+
+    def __init__(self, log: EventLog, bus: Bus, clock: Clock, tracing: "Tracing | None" = None) -> None:
         self.log = log
         self.bus = bus
         self.clock = clock
+        self.tracing = log.tracing = bus.tracing = tracing
         self.wake = Wake()
         self.recent = RecentLog(log, self.wake)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -100,14 +108,30 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(name: str, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Ground]:
+async def open_ground(
+    name: str, settings: Settings, clock: Clock | None = None, *, traced: bool = True
+) -> AsyncIterator[Ground]:
     """Opens the log and makes the bus, which the caller starts after declaring what it serves.
 
-    On leaving: the bus answers what it has taken, the background work stops, the log sends what is queued.
+    On leaving: the bus answers what it has taken, the background work stops, the log sends what is queued, and then the
+    spans of all that. `traced`: it does something that is worth spans.
     """
+    tracing = open_tracing(name, settings.otel_exporter_otlp_endpoint) if traced else None
+    try:
+        async with _open_ground(name, settings, clock, tracing) as ground:
+            yield ground
+    finally:
+        if tracing is not None:
+            await tracing.close()
+
+
+@asynccontextmanager
+async def _open_ground(
+    name: str, settings: Settings, clock: Clock | None, tracing: "Tracing | None"
+) -> AsyncIterator[Ground]:
     log = await EventLog.open(settings.database_url.reveal())
     bus = Bus(settings.nats_url, name=name, user=settings.nats_user, password=settings.nats_password.reveal())
-    ground = Ground(log, bus, clock or SystemClock())
+    ground = Ground(log, bus, clock or SystemClock(), tracing)
     bus.on_wake(ground.wake.set)
     try:
         yield ground

@@ -8,12 +8,16 @@ so a wake-up lost with a crashed process is made good. It keeps no checkpoint: w
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
 from contracts.envelope import Fact, Position
 from infra.tail import Tail, database_away
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -55,8 +59,14 @@ class Reactor:
         concurrency: int = 16,
         grace_seconds: float = 5.0,
         observe: Callable[[list[Fact]], None] | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         """`observe` sees all facts, in order, before any stream is looked at because of them."""
+        self._reactions = None
+        if tracing is not None:
+            from infra.telemetry.reactions import Reactions
+
+            self._reactions = Reactions(name, tracing)
         self._observe = observe
         self._name = name
         self._tail = tail
@@ -101,6 +111,8 @@ class Reactor:
         async for facts in self._tail.after(self.position):
             if self._observe is not None:
                 self._observe(facts)
+            if self._reactions is not None:
+                self._reactions.note(facts, self._wanted)
             for stream in {stream: None for fact in facts if (stream := self._wanted(fact))}:
                 self.due(stream)
             self.position = facts[-1].position
@@ -157,7 +169,10 @@ class Reactor:
         async with self._slots:
             self._reacting.add(stream)
             try:
-                await self._react(stream)
+                if self._reactions is None:
+                    await self._react(stream)
+                else:
+                    await self._reactions.react(stream, self._react)
             except Exception as error:
                 self._tell("reaction", error, stream=stream)
                 return False

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faststream import AckPolicy
 from faststream.nats import NatsBroker
@@ -11,6 +11,9 @@ from nats.aio.client import Client
 from contracts.subjects import command_subject
 from infra.bus.answer import Handler, answer, failure
 from infra.bus.subscription import Body, Subscription, raw_bytes
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 _STOPPING = "The service is stopping; another one will take it."
 
@@ -37,7 +40,13 @@ class Answering:
     """Serves these handlers, each in the queue group of its service."""
 
     def __init__(
-        self, options: Mapping[str, Any], served: Mapping[str, Handler], *, workers: int, middlewares: Sequence[Any]
+        self,
+        options: Mapping[str, Any],
+        served: Mapping[str, Handler],
+        *,
+        workers: int,
+        middlewares: Sequence[Any],
+        tracing: "Tracing | None" = None,
     ) -> None:
         login = {name: options[name] for name in ("user", "password") if name in options}
         self._broker = Broker(
@@ -56,6 +65,7 @@ class Answering:
                 _body(service, handler),
                 workers=workers,
                 stopping=failure(_STOPPING, 0.1),
+                tracing=tracing,
             )
             for service, handler in served.items()
         ]

@@ -8,13 +8,16 @@ Each message has its own task, at most `workers` at once; FastStream's `max_work
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.nats import NatsBroker
 from nats.aio.msg import Msg
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -31,10 +34,20 @@ class Subscription:
     """A declared subscriber: body in, reply out where one is asked for."""
 
     def __init__(
-        self, broker: NatsBroker, subject: str, queue: str, body: Body, *, workers: int, stopping: bytes
+        self,
+        broker: NatsBroker,
+        subject: str,
+        queue: str,
+        body: Body,
+        *,
+        workers: int,
+        stopping: bytes,
+        tracing: "Tracing | None" = None,
     ) -> None:
         """`stopping` is the reply to a message that had to be given up. Core subjects have no acknowledgement: MANUAL."""
         self._body = body
+        self._queue = queue
+        self._tracing = tracing
         self._stopping = stopping
         self._slots = asyncio.Semaphore(workers)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,11 +94,20 @@ class Subscription:
             if self._through_middlewares:
                 await self._by_faststream(message)
                 return
-            reply = await self._body(message.data)
+            if self._tracing is None:
+                reply = await self._body(message.data)
+            else:
+                reply = await self._traced(self._tracing, message)
         except asyncio.CancelledError:
             await self._respond(message, self._stopping)
             raise
         await self._respond(message, reply)
+
+    async def _traced(self, tracing: "Tracing", message: Msg) -> bytes:
+        from infra.telemetry.messages import answering
+
+        with answering(tracing, self._queue, message.headers):
+            return await self._body(message.data)
 
     async def _respond(self, message: Msg, reply: bytes) -> None:
         if message.reply:

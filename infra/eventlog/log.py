@@ -6,7 +6,7 @@ corruption, and whoever went on would lose an event without a word. It decodes n
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import asyncpg
 
@@ -18,6 +18,9 @@ from infra.eventlog.pages import PagedStreams
 from infra.eventlog.stream_reader import StreamReader, whole
 from infra.kept import Kept
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 _PACKAGE = "infra.eventlog"
 _READ_SECONDS = 10.0
@@ -42,10 +45,14 @@ _NOT_HERE = (
 
 
 class EventLog:
-    """One per process. `pool` is for reading (also by others); `failed` completes when the writer died: end then."""
+    """One per process. `pool` is for reading (also by others); `failed` completes when the writer died: end then.
+
+    With `tracing` each append is a span, whose name goes along with what is stored.
+    """
 
     def __init__(self, pool: asyncpg.Pool, coalescer: Coalescer) -> None:
         self.pool = pool
+        self.tracing: Tracing | None = None
         self._kept = Kept(pool)
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
@@ -82,7 +89,11 @@ class EventLog:
 
     async def append(self, command: Append) -> Outcome:
         """Stores the command's events at once or not at all. See `Coalescer.append` for what it raises."""
-        return await self._coalescer.append(command)
+        if self.tracing is None:
+            return await self._coalescer.append(command)
+        from infra.telemetry.appends import traced
+
+        return await traced(self.tracing, command, self._coalescer.append)
 
     async def seen(self, principal: str, key: str, fingerprint: bytes) -> Seen | KeyReused | None:
         """What became of a command, or None when it was never stored (a refusal never is)."""

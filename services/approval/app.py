@@ -95,7 +95,7 @@ def _post(
         patience=Patience(settings.smtp_schedule_seconds, BEGIN_SECONDS + _STEPS * settings.smtp_timeout_seconds),
         public_url=settings.public_url,
     )
-    reactor = Reactor("letters", ground.tail(), post.look, wanted, post.sweep, concurrency=4)
+    reactor = Reactor("letters", ground.tail(), post.look, wanted, post.sweep, concurrency=4, tracing=ground.tracing)
     loop = asyncio.get_running_loop()
 
     def wake(stream: str, seconds: float) -> None:

@@ -18,7 +18,7 @@ def projections(log: EventLog) -> Sequence[Projection]:
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running audit service."""
-    async with open_ground("audit", settings) as ground:
+    async with open_ground("audit", settings, traced=False) as ground:
         ground.project(projections(ground.log), gather_seconds=0.1)
         await ground.bus.start()
         yield ground

@@ -44,6 +44,7 @@ from services.executor.views import Workflow, fold_workflow
 
 if TYPE_CHECKING:
     from infra.keystore import KeyStore
+    from services.executor.handlers.spans import RunSpans
 
 _PACKAGE = "services.executor"
 _MARGIN_SECONDS = 2.0
@@ -95,7 +96,9 @@ class Executor:
         keep = Keep(settings.keep_runs_days, settings.keep_logs_days)
         self.cleaning = Cleaning(log, clock, folder, blobs, keep)
         self._desks = (plans, runs)
-        self.reactor = Reactor("executor", tail, self._look, self._wanted, Sweeps(log).sweep, observe=self._observe)
+        self.reactor = Reactor(
+            "executor", tail, self._look, self._wanted, Sweeps(log).sweep, observe=self._observe, tracing=log.tracing
+        )
         self.runs = Runs(
             runs,
             plans,
@@ -104,6 +107,7 @@ class Executor:
             owner or owner_name(),
             self.reactor.due,
             Lease(settings.lease_seconds, settings.max_runs),
+            spans_of(log, runs),
         )
         self._freezes = freezes = Freezes(log.fetch)
         self._held = HeldPlans()  # the table of timers may not have them yet
@@ -151,6 +155,15 @@ class Executor:
             return None
         plan = self._desks[0].remembered(fact.stream)
         return None if plan is not None and plan.content.rules.run == "by_hand" else fact.stream
+
+
+def spans_of(log: EventLog, runs: Desk[Run]) -> "RunSpans | None":
+    """What makes the spans of runs; None where no traces are kept."""
+    if log.tracing is None:
+        return None
+    from services.executor.handlers.spans import RunSpans
+
+    return RunSpans(log, runs, log.tracing)
 
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:

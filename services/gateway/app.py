@@ -105,7 +105,7 @@ async def build(settings: GatewaySettings, clock: Clock | None = None) -> AsyncI
         ground.run(parts.health.run(), "health")
         await ground.bus.start()
         ground.run(parts.presences.run(), "presence")
-        app = Door(routes_of(parts), parts.identities, parts.metrics).application()
+        app = Door(routes_of(parts), parts.identities, parts.metrics, ground.tracing).application()
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=settings.drain_seconds)
         listener = None
         try:

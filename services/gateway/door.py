@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from aiohttp import HttpVersion11, web
+from aiohttp.typedefs import Middleware
 from msgspec.structs import replace
 
 from contracts.commands import Actor
@@ -21,6 +22,10 @@ from services.gateway.bodies import LARGEST_BODY_BYTES
 from services.gateway.metrics import Metrics
 from services.gateway.route import Call, Route
 from services.gateway.trace import Trace
+from services.gateway.tracing import answered, served
+
+if TYPE_CHECKING:
+    from infra.telemetry.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +47,9 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines; not worth a line each."""
 
 
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Authenticates(Protocol):
     """Knows people. `infra.identity.Identities` does; it raises Unavailable when it cannot say."""
 
@@ -51,30 +59,44 @@ class Authenticates(Protocol):
 class Door:
     """Makes the web application of a table of routes."""
 
-    def __init__(self, routes: Sequence[Route], people: Authenticates, metrics: Metrics) -> None:
+    def __init__(
+        self, routes: Sequence[Route], people: Authenticates, metrics: Metrics, tracing: "Tracing | None" = None
+    ) -> None:
         self._routes = routes
         self._people = people
         self._metrics = metrics
+        self._tracing = tracing
 
     def application(self) -> web.Application:
         """One per running gateway."""
 
         @web.middleware
-        async def door(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            return await self._pass(request, handler)
+        async def door(request: web.Request, handler: Serve) -> web.StreamResponse:
+            return await self._pass(request, handler, Trace.of(request.headers.get("traceparent")))
 
-        app = web.Application(middlewares=[door], client_max_size=LARGEST_BODY_BYTES)
+        middleware = door if self._tracing is None else self._traced(self._tracing)
+        app = web.Application(middlewares=[middleware], client_max_size=LARGEST_BODY_BYTES)
         for route in sorted(self._routes, key=_as_tried):
             app.router.add_route(route.method, route.path, partial(self._serve, route), expect_handler=_expectation)
         return app
 
-    async def _pass(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    def _traced(self, tracing: "Tracing") -> Middleware:
+        """The door with a span around each request that is worth a line of log."""
+
+        @web.middleware
+        async def door(request: web.Request, handler: Serve) -> web.StreamResponse:
+            resource = request.match_info.route.resource
+            if resource is not None and resource.canonical in _QUIET:
+                return await self._pass(request, handler, Trace.of(None))
+            with served(tracing, request) as (span, trace):
+                response = await self._pass(request, handler, trace)
+                answered(span, response.status)
+                return response
+
+        return door
+
+    async def _pass(self, request: web.Request, handler: Serve, trace: Trace) -> web.StreamResponse:
         started = perf_counter()
-        trace = Trace.of(request.headers.get("traceparent"))
         request[_TRACE] = trace
         status = 499  # the client went away before there was an answer
         try:

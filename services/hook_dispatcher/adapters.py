@@ -44,7 +44,7 @@ _STALE_SECONDS = 1.0
 class Hook(msgspec.Struct, frozen=True):
     """What to send where. `sent_at` in Unix seconds. Without keys it goes unsigned; with several it has as many signatures.
 
-    With a `challenge` the answer must repeat it.
+    With a `challenge` the answer must repeat it. `traceparent` names the attempt where traces are kept.
     """
 
     delivery: str
@@ -55,6 +55,7 @@ class Hook(msgspec.Struct, frozen=True):
     keys: tuple[SigningKey, ...] = ()
     format: Literal["zadig", "standard"] = "zadig"
     challenge: str = ""
+    traceparent: str = ""
 
 
 class Sender:
@@ -217,6 +218,8 @@ def headers(hook: Hook, instance_url: str) -> dict[str, str]:
             "X-Zadig-Webhook-UUID": hook.delivery,
             "X-Zadig-Instance": instance_url,
         }
+    if hook.traceparent:
+        found["traceparent"] = hook.traceparent
     if hook.keys:
         found["webhook-signature"] = signatures(hook.keys, hook.delivery, hook.sent_at, hook.body)
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from contracts.commands import (
     AnswerGate,
@@ -37,6 +38,9 @@ from services.hook_dispatcher.handlers.work import Work
 from services.hook_dispatcher.projections import UNHURRIED, Hooks
 from services.hook_dispatcher.views.delivery import fold_delivery
 
+if TYPE_CHECKING:
+    from services.hook_dispatcher.handlers.spans import HookSpans
+
 _ENDPOINTS = 2_048
 """States of endpoints that are remembered: every delivery needs its endpoint's."""
 
@@ -66,6 +70,14 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         await sender.close()
 
 
+def _spans(log: EventLog) -> "HookSpans | None":
+    if log.tracing is None:
+        return None
+    from services.hook_dispatcher.handlers.spans import HookSpans
+
+    return HookSpans(log, log.tracing)
+
+
 def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
     log, clock = ground.log, ground.clock
     plans, deliveries, endpoints = (
@@ -92,6 +104,7 @@ def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStor
         patience=settings.patience(),
         timeout_seconds=settings.hook_timeout_seconds,
         concurrency=settings.hook_concurrency,
+        spans=_spans(log),
     )
 
     def observe(facts: list[Fact]) -> None:

@@ -59,11 +59,11 @@ def test_compose_sets_only_settings_that_exist() -> None:
             assert name.removesuffix("_FILE") in known or name in known
 
 
-def test_compose_hands_approval_whatever_is_said_about_mail_and_nothing_where_nothing_is_said() -> None:
+def test_compose_hands_approval_whatever_is_said_about_mail_and_traces_and_nothing_where_nothing_is_said() -> None:
     environment = COMPOSE["services"]["approval"]["environment"]
     handed = {name for name, value in environment.items() if value == f"${{{name}:-}}"}
     mail = {row.name for row in describe(ApprovalSettings) if row.name.startswith(("GONOGO_SMTP_", "GONOGO_PUBLIC_"))}
-    assert handed == mail - {"GONOGO_SMTP_CA_FILE"}
+    assert handed == mail - {"GONOGO_SMTP_CA_FILE"} | {"OTEL_EXPORTER_OTLP_ENDPOINT"}
     needed = {"GONOGO_DATABASE_URL": "postgresql://db/gonogo"}
     assert load(ApprovalSettings, needed | dict.fromkeys(handed, "")) == load(ApprovalSettings, needed)
 

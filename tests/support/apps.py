@@ -27,6 +27,7 @@ class Apps:
         self._nats = nats
         self._data = data
         self._stack = stack
+        self.traces_to = ""
         login = nats.login("gateway")
         self.bus = Bus(nats.url, name="test", **login)
 
@@ -39,6 +40,7 @@ class Apps:
             nats_user=login.get("user", ""),
             nats_password=Secret(login.get("password", "")),
             data=self._data,
+            otel_exporter_otlp_endpoint=self.traces_to,
             **more,
         )
 

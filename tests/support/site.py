@@ -122,14 +122,16 @@ async def open_site(
     approval: Mapping[str, Any] = {},
     clock: Clock | None = None,
     try_seconds: float = PATIENCE_SECONDS / 4,
+    traces_to: str = "",
     **settings: Any,
 ) -> AsyncIterator[Site]:
     """Planner, approval, audit and gateway on a fresh database. `ada` is administrator.
 
     `approval` are settings of approval, the others and `clock` are the gateway's.
-    An order is sent again after `try_seconds`, and given up after four times that.
+    An order is sent again after `try_seconds`, and given up after four times that. `traces_to` is a collector's address.
     """
     async with open_apps(postgres, nats, data) as apps:
+        apps.traces_to = traces_to
         tokens = await _people(apps)
         await apps.start("planner", PlannerSettings, planner_app.build)
         await apps.start("approval", ApprovalSettings, approval_app.build, **approval)

@@ -47,6 +47,12 @@ def test_every_field_is_read_from_its_variable() -> None:
     assert settings.signing_key == Secret("s")
 
 
+def test_a_variable_of_opentelemetry_keeps_its_name() -> None:
+    settings = load(Wide, DATABASE | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
+    assert settings.otel_exporter_otlp_endpoint == "http://127.0.0.1:4318"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in {row.name for row in describe(Wide)}
+
+
 def test_an_empty_variable_is_an_absent_one() -> None:
     settings = load(Wide, DATABASE | {"GONOGO_STATUS_PORT": "", "GONOGO_SIGNING_KEY": ""})
     assert (settings.status_port, settings.signing_key) == (0, None)

@@ -8,6 +8,7 @@ us. Who finds another owner there lets go without touching the step: it is the o
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -25,6 +26,9 @@ from services.executor.adapters.place import is_gone
 from services.executor.adapters.step import Stop
 from services.executor.decider import runs as rules
 from services.executor.handlers.steps import Steps
+
+if TYPE_CHECKING:
+    from services.executor.handlers.spans import RunSpans
 
 log = structlog.get_logger()
 
@@ -56,6 +60,7 @@ class Runs:
         owner: str,
         due: Callable[[str], None],
         lease: Lease | None = None,
+        spans: "RunSpans | None" = None,
     ) -> None:
         self._runs = runs
         self._plans = plans
@@ -64,6 +69,7 @@ class Runs:
         self._owner = owner
         self._due = due
         self._lease = lease or Lease()
+        self._spans = spans
         self._driving: dict[str, tuple[asyncio.Task[None], Stop]] = {}
         self._waiting: set[str] = set()
         self._given_way: dict[str, float] = {}
@@ -111,7 +117,9 @@ class Runs:
                 return
             case _:
                 stop = Stop()
-                task = asyncio.create_task(self._drive(stream, stop), name=f"driver of {stream}")
+                spans, drive = self._spans, self._drive
+                driven = drive(stream, stop) if spans is None else spans.driven(stream, stop, drive)
+                task = asyncio.create_task(driven, name=f"driver of {stream}")
                 task.add_done_callback(lambda _: self._driven(stream))
                 self._driving[stream] = (task, stop)
 
@@ -231,7 +239,10 @@ class Runs:
             run = await self._append(stream, run, f"start:{move.index}:{move.attempt}", intent)
         if self._clock.now() >= run.until:  # we were paused: another may be at it
             run = await self._claim(stream)
-        outcome = await self._steps.perform(run, move, stop)
+        if self._spans is None:
+            outcome = await self._steps.perform(run, move, stop)
+        else:
+            outcome = await self._spans.step(run, move, stop, self._steps.perform)
         await self._append(stream, run, f"end:{move.index}:{move.attempt}", outcome)
         await self._steps.forget(run, move)
 

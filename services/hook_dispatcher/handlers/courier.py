@@ -10,6 +10,8 @@ import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec.structs import replace
@@ -38,6 +40,9 @@ from services.hook_dispatcher.handlers.rendering import Body, Hooked, Rendering
 from services.hook_dispatcher.views.delivery import Delivery, after
 from services.hook_dispatcher.views.hooks import OWN
 from services.hook_dispatcher.views.rows import DeliveryRow, unbegun
+
+if TYPE_CHECKING:
+    from services.hook_dispatcher.handlers.spans import HookSpans
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +75,7 @@ class Courier:
         patience: Patience,
         timeout_seconds: float,
         concurrency: int,
+        spans: "HookSpans | None" = None,
     ) -> None:
         """`change_endpoint(endpoint, key, change)` appends what `change` says of the endpoint as it is then."""
         self._log = event_log
@@ -90,6 +96,7 @@ class Courier:
         self._before = load_sql(_PACKAGE, "delivery_before")
         self._next = load_sql(_PACKAGE, "delivery_next")
         self._owner = random_id()
+        self._spans = spans
         self._raised: OrderedDict[str, Delivery] = OrderedDict()
 
     async def prepare(self) -> None:
@@ -119,7 +126,12 @@ class Courier:
                 case "interrupted":
                     await self._append(delivery, deliveries.interrupted(delivery, now, self._patience), "interrupted")
                 case "try":
-                    if not await self._brought_on(delivery, stream, alarms, lanes):
+                    if self._spans is None:
+                        again = await self._brought_on(delivery, stream, alarms, lanes)
+                    else:
+                        bring = partial(self._brought_on, delivery, stream, alarms, lanes)
+                        again = await self._spans.delivered(delivery, bring)
+                    if not again:
                         return
 
     def know(self, rows: Iterable[DeliveryRow]) -> None:
@@ -263,18 +275,18 @@ class Courier:
             log.error("hook_not_signed", delivery=delivery.id, endpoint=delivery.created.endpoint, reason=str(error))
             return Sent(error="secret", detail="its signing secret cannot be used")
         created = delivery.created
-        sent = await self._sender.send(
-            Hook(
-                delivery=delivery.id,
-                raised=derived_id("hook", created.plan, str(created.raised_by)),
-                url=endpoint.url,
-                body=body.text,
-                sent_at=self._clock.now() // 1_000_000,
-                keys=keys,
-                format=created.format,
-                challenge=await self._challenge(created.raised_by) if created.event == _CHALLENGED else "",
-            )
+        hook = Hook(
+            delivery=delivery.id,
+            raised=derived_id("hook", created.plan, str(created.raised_by)),
+            url=endpoint.url,
+            body=body.text,
+            sent_at=self._clock.now() // 1_000_000,
+            keys=keys,
+            format=created.format,
+            challenge=await self._challenge(created.raised_by) if created.event == _CHALLENGED else "",
         )
+        send = self._sender.send
+        sent = await (send(hook) if self._spans is None else self._spans.sent(delivery, hook, send))
         log.info(
             "hook_sent",
             delivery=delivery.id,

@@ -63,6 +63,7 @@ class Work:
             sweep_seconds=_SWEEP_SECONDS,
             concurrency=_MOST_BUSY,  # how many send at once, the courier says
             observe=observe,
+            tracing=log.tracing,
         )
         self._alarms = Alarms(self._reactor.due, farthest_seconds=_HORIZON_SECONDS)
         self._lanes = Lanes(self._reactor.due)
