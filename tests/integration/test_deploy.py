@@ -48,6 +48,12 @@ def test_compose_has_one_block_per_service_and_refers_only_to_files_that_are_mad
         assert files <= made
 
 
+def test_compose_makes_the_secrets_the_database_and_an_administrator_with_the_same_folder_and_database() -> None:
+    said = {name: COMPOSE["services"][name]["command"] for name in ("secrets", "migrate", "administrator")}
+    assert {name: command[0] for name, command in said.items()} == {name: name for name in said}
+    assert len({tuple(command[1:]) for command in said.values()}) == 1
+
+
 def test_compose_sets_only_settings_that_exist() -> None:
     known = {
         row.name

@@ -1,11 +1,9 @@
 """The relay on real servers: sequence equals position, whatever is deleted, killed, restored or doubled meanwhile."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -362,14 +360,12 @@ async def test_a_killed_nats_loses_no_event_and_doubles_none(
 
 
 async def test_a_lost_jetstream_store_is_built_again(
-    start: Start, log: EventLog, observer: JetStreamContext, nats: Nats, request: pytest.FixtureRequest
+    start: Start, log: EventLog, observer: JetStreamContext, nats: Nats
 ) -> None:
     await append(log, 100)
     await start()
     await mirrored(observer, log)
-    await nats.kill()
-    folder: Path = request.getfixturevalue("data_folder").nats
-    shutil.rmtree(folder / "store")
+    await nats.lose()
     await nats.start()
     await mirrored(observer, log)
 

@@ -27,13 +27,22 @@ class ContainerControl:
     def __init__(self, container: DockerContainer, ready: "Ready") -> None:
         self._container = container
         self._ready = ready
+        self._removed = False
 
     async def start(self) -> None:
-        self._container.get_wrapped_container().start()
+        if self._removed:
+            self._container.start()
+            self._removed = False
+        else:
+            self._container.get_wrapped_container().start()
         await eventually(self._ready.answers, _START_SECONDS, "the container answers")
 
     async def kill(self) -> None:
         self._container.get_wrapped_container().kill()
+
+    async def lose(self) -> None:
+        self._container.get_wrapped_container().remove(force=True, v=True)
+        self._removed = True
 
     async def restart(self) -> None:
         self._container.get_wrapped_container().restart()

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,7 @@ class Control(Protocol):
 
     async def restart(self) -> None: ...
     async def kill(self) -> None: ...
+    async def lose(self) -> None: ...
     async def start(self) -> None: ...
 
 
@@ -124,6 +126,10 @@ class Nats:
         """SIGKILL; `start()` brings it back on the same port."""
         await self._controlled().kill()
 
+    async def lose(self) -> None:
+        """SIGKILL, and all that it had stored is gone; `start()` brings it back empty, on the same port."""
+        await self._controlled().lose()
+
     async def start(self) -> None:
         await self._controlled().start()
 
@@ -137,8 +143,11 @@ class Nats:
 
 
 class EmbeddedControl:
-    def __init__(self, server: PostgresServer | NatsServer) -> None:
+    """`store` is where the server keeps what it has."""
+
+    def __init__(self, server: PostgresServer | NatsServer, store: Path) -> None:
         self._server = server
+        self._store = store
 
     async def start(self) -> None:
         await self._server.start()
@@ -149,6 +158,10 @@ class EmbeddedControl:
         children = psutil.Process(child.pid).children(recursive=True) if child is not None else []
         await self._server.kill()
         await asyncio.to_thread(psutil.wait_procs, children)
+
+    async def lose(self) -> None:
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self._store)
 
     async def restart(self) -> None:
         await self._server.stop()
@@ -177,9 +190,10 @@ async def postgres(request: pytest.FixtureRequest) -> AsyncIterator[Postgres]:
             yield Postgres(dsn, control)
     else:
         # Killed processes lose nothing without fsync, only a power failure would; hundreds of databases are made quicker.
-        server = PostgresServer(request.getfixturevalue("data_folder"), settings={"fsync": "off"})
+        folder: DataFolder = request.getfixturevalue("data_folder")
+        server = PostgresServer(folder, settings={"fsync": "off"})
         await server.start()
-        yield Postgres(server.admin_dsn("postgres"), EmbeddedControl(server))
+        yield Postgres(server.admin_dsn("postgres"), EmbeddedControl(server, folder.postgres))
         await server.stop()
 
 
@@ -193,10 +207,20 @@ async def nats(request: pytest.FixtureRequest) -> AsyncIterator[Nats]:
         async with nats_container() as (url, users, control):
             yield Nats(url, users, control)
     else:
-        server = NatsServer(request.getfixturevalue("data_folder"))
+        folder: DataFolder = request.getfixturevalue("data_folder")
+        server = NatsServer(folder)
         await server.start()
-        yield Nats(server.url, server.users, EmbeddedControl(server))
+        yield Nats(server.url, server.users, EmbeddedControl(server, folder.nats / "store"))
         await server.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Docker's proxy accepts connections for a server that is not there: nats-py, and Docker's own client, leave the sockets
+    of such attempts to the collector, in a test and after the last one."""
+    if docker_answers():
+        for category in (ResourceWarning, pytest.PytestUnraisableExceptionWarning):
+            config.addinivalue_line("filterwarnings", f"ignore::{category.__module__}.{category.__qualname__}")
+            warnings.simplefilter("ignore", category)
 
 
 def pytest_report_header() -> str:
