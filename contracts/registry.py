@@ -12,6 +12,7 @@ import msgspec
 from contracts import (
     approval_events,
     delivery,
+    directory,
     edit_events,
     endpoint,
     executing_events,
@@ -33,6 +34,7 @@ _MODULES = (
     approval_events,
     executing_events,
     people,
+    directory,
     letter,
     workflow,
     run,

@@ -112,7 +112,7 @@ class Identities:
         Without `email` the address that is kept stays.
         """
         wanted = tuple(sorted({group.removeprefix("group:") for group in groups}))
-        _refuse_bad_ids(id, wanted)
+        demand_ids(id, wanted)
         async with _answering(), self._pool.acquire() as conn, conn.transaction():
             now = self._clock.now()
             kept = await conn.fetchval(self._sql["user_put"], id, name, administrator, active, now, email)
@@ -240,7 +240,8 @@ def _plain(refs: set[str], prefix: str) -> list[str]:
     return [ref.removeprefix(prefix) for ref in refs if ref.startswith(prefix)]
 
 
-def _refuse_bad_ids(user: str, groups: tuple[str, ...]) -> None:
+def demand_ids(user: str, groups: Iterable[str]) -> None:
+    """Raises Refused("invalid_body") for plain ids of users and groups that are none."""
     rule = "letters, digits and . _ @ - only, beginning with a letter or digit, at most 100"
     faults = [] if _ID.fullmatch(user) else [Fault("/user", f"{user!r}: {rule}")]
     faults += [Fault("/groups", f"{group!r}: {rule}") for group in groups if not _ID.fullmatch(group)]

@@ -42,6 +42,10 @@ VERBS: Mapping[str, str] = {
     "plan.emergency_reviewed.v1": "review emergency",
     "person.identities_linked.v1": "link identities",
     "person.identity_unlinked.v1": "unlink identity",
+    "user.put.v1": "put user",
+    "token.created.v1": "create token",
+    "token.revoked.v1": "revoke token",
+    "secret.put.v1": "put secret",
     "delegation.given.v1": "delegate vote",
     "delegation.ended.v1": "end delegation",
     "letter.written.v1": "write letter",
@@ -130,6 +134,8 @@ _IN_TARGET: Mapping[str, frozenset[str]] = {
     "callback": frozenset({"gate"}),
     "letter": frozenset({"person", "kind"}),
 }
+_NAMED_BY: Mapping[str, str] = {"user": "user", "token": "token", "secret": "name"}
+"""Streams whose every event names what it is about."""
 _TOLD = frozenset({*_DETAILS, "next", "restored"})
 _BY_STATE = frozenset({"content", "changes", "items", "sections", "workflows", "runs"})
 """Fields of a plan's events that the comparison tells, or the versions of the plan."""
@@ -151,6 +157,8 @@ def entry(
     data = _public(fact.type, fact.payload)
     old, new = _changes(before, after, data["item"] if fact.type.startswith("item.") else None)
     said = _said(fact, data)
+    if fact.type == "user.put.v1":  # the directory was there before the log told of it, so the event itself says
+        old, new = said.pop("before", {}), said.pop("rights")
     if earlier is not None:
         was = _said(fact, _public(fact.type, earlier))
         names = [name for name in was | said if was.get(name) != said.get(name)]
@@ -206,6 +214,8 @@ def _target(fact: Fact, data: dict[str, Any]) -> str:
         return f"delivery {stream_id(fact.stream)}"
     if kind == "letter":
         return f"letter to {data['person']} ({data['kind']})"
+    if kind in _NAMED_BY:
+        return f"{kind} {data[_NAMED_BY[kind]]}"
     return f"gate {data['gate']}" if kind == "callback" else fact.stream
 
 

@@ -61,6 +61,7 @@ from services.gateway.routes.setting_up import setting_up_routes
 from services.gateway.routes.system import Description, system_routes
 from services.gateway.routes.templates import template_routes
 from services.gateway.routes.versions import version_routes
+from services.gateway.telling import Telling
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +179,7 @@ def routes_of(parts: Parts) -> list[Route]:
         *calendar_routes(orders, desk, calendar),
         *setting_up_routes(orders),
         *endpoint_routes(orders, ground.log, parts.key_store, ground.clock),
-        *people_routes(parts.identities, parts.key_store),
+        *people_routes(parts.identities, parts.key_store, Telling(ground.log, ground.clock)),
         *system_routes(parts.health, parts.metrics, description),
     ]
     description.routes = routes

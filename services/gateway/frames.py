@@ -40,7 +40,7 @@ class Frame(NamedTuple):
         return self.text if administrator or not self.veiled else self.veiled
 
 
-_VEILED = frozenset({"endpoint", "person", "list", "delegation"})
+_VEILED = frozenset({"endpoint", "person", "list", "delegation", "user", "token", "secret"})
 """Streams of the installation and of single people. Freezes, workflows and templates are everybody's to read."""
 
 

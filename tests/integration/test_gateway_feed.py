@@ -205,8 +205,9 @@ async def test_a_feed_ends_when_its_token_is_taken_back(site: Site, monkeypatch:
         assert (await heard.next())["event"] == "plan.created.v1"
         gone = {"name": "Ben", "active": False, "groups": ["sre"]}
         assert (await site("PUT", "/api/v1/users/ben", gone, as_="ada")).status == 200
-        assert (await heard.next())["event"] == "drain"
-        assert await heard.next() == {}
+        events = [await heard.next() for _ in range(2)]
+        assert "drain" in {event.get("event") for event in events}, "it may see the order that ends it"
+        assert events[-1] == {} or await heard.next() == {}
 
 
 async def test_a_position_that_the_log_does_not_have_is_refused(site: Site) -> None:

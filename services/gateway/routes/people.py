@@ -1,4 +1,9 @@
-"""Who I am; and for administrators: users, tokens, secrets. None of this is in the log, so that it can be forgotten."""
+"""Who I am; and for administrators: users, tokens, secrets.
+
+What they are called, and every token and secret, is kept outside the log, so that it can be forgotten. Who gave whom which
+rights is in the log and its record: rights and secrets are told before they change, and given again where the change itself
+then fails; a token is told before anybody has seen it.
+"""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -7,16 +12,19 @@ import structlog
 from aiohttp import web
 
 from contracts import http as h
+from contracts.directory import Rights, SecretPut, TokenCreated, TokenRevoked, UserPut
 from contracts.moments import micros
 from contracts.refusals import Refused
 from infra.config import Secret
-from infra.identity import User
+from infra.identity import User, demand_ids
+from infra.ids import derived_id
 from infra.keystore import KeyStore
 from services.gateway.bodies import Body, read_bytes
 from services.gateway.names import slug_of, user_of
 from services.gateway.orders import json_answer
 from services.gateway.route import Call, Route
 from services.gateway.routes.setting_up import key_store_of
+from services.gateway.telling import Telling
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +44,12 @@ class Directory(Protocol):
     ) -> User: ...
     async def create_token(self, user: str, label: str, *, expires_at: int = 0) -> tuple[str, Secret]: ...
     async def revoke_token(self, token_id: str) -> None: ...
+    async def user(self, id: str) -> User | None: ...
 
 
-def people_routes(directory: Directory, key_store: KeyStore | None) -> list[Route]:
+def people_routes(directory: Directory, key_store: KeyStore | None, telling: Telling) -> list[Route]:
     """Me, users, tokens, secrets."""
-    people = People(directory, key_store)
+    people = People(directory, key_store, telling)
     return [
         Route(
             method="GET",
@@ -106,8 +115,9 @@ def people_routes(directory: Directory, key_store: KeyStore | None) -> list[Rout
 class People:
     """Serves people and secrets."""
 
-    def __init__(self, directory: Directory, key_store: KeyStore | None) -> None:
+    def __init__(self, directory: Directory, key_store: KeyStore | None, telling: Telling) -> None:
         self._directory = directory
+        self._telling = telling
         self._key_store = key_store
         self._user: Body[h.UserBody] = Body(h.UserBody)
         self._token: Body[h.TokenBody] = Body(h.TokenBody, optional=True)
@@ -122,6 +132,7 @@ class People:
     async def put_user(self, call: Call) -> web.StreamResponse:
         user = user_of(call)
         given = self._user.read(await read_bytes(call.request, "application/json"))
+        await self._tell_rights(call, user, given)
         kept = await self._directory.put_user(
             user,
             name=given.name or user,
@@ -141,11 +152,27 @@ class People:
         )
         return json_answer(view)
 
+    async def _tell_rights(self, call: Call, user: str, given: h.UserBody) -> None:
+        groups = sorted({group.removeprefix("group:") for group in given.groups})
+        demand_ids(user, groups)
+        rights = Rights(
+            groups=tuple(f"group:{group}" for group in groups), administrator=given.administrator, active=given.active
+        )
+        now = await self._directory.user(user)
+        before = None
+        if now is not None:
+            before = Rights(groups=tuple(sorted(now.groups)), administrator=now.administrator, active=now.active)
+        if rights != before:
+            event = UserPut(user=f"user:{user}", rights=rights, before=before)
+            await self._telling.tell(call, f"user-{derived_id('user', user)}", event)
+
     async def create_token(self, call: Call) -> web.StreamResponse:
         user = user_of(call)
         given = self._token.read(await read_bytes(call.request, "application/json"))
         expires_at = micros(given.expires_at) if given.expires_at else 0
         token_id, token = await self._directory.create_token(user, given.label, expires_at=expires_at)
+        created = TokenCreated(token=token_id, user=f"user:{user}", expires_at=expires_at)
+        await self._telling.tell(call, f"token-{token_id}", created)
         log.info("access_granted", user=user, id=token_id, by=call.actor.id)
         view = h.TokenView(id=token_id, token=token.reveal(), expires_at=given.expires_at)
         return json_answer(view, status=201, headers={"Cache-Control": "no-store"})
@@ -155,12 +182,16 @@ class People:
         if len(token) > 100 or "\x00" in token:
             raise Refused("token_not_found", "There is no such token.")
         await self._directory.revoke_token(token)
+        # At once, and told then: of the two, a token that still works is the worse. Asked again, it is told where it was not.
+        await self._telling.tell(call, f"token-{token}", TokenRevoked(token=token), once="revoked")
         log.info("access_revoked", id=token, by=call.actor.id)
         return web.Response(status=204)
 
     async def put_secret(self, call: Call) -> web.StreamResponse:
         name = slug_of(call, "name")
         given = self._secret.read(await read_bytes(call.request, "application/json"))
-        await key_store_of(self._key_store).put(name, Secret(given.value))
+        store = key_store_of(self._key_store)
+        await self._telling.tell(call, f"secret-{derived_id('secret', name)}", SecretPut(name=name))
+        await store.put(name, Secret(given.value))
         log.info("key_store_put", name=name, by=call.actor.id)
         return json_answer(h.SecretView(name=name, reference=f"secret:{name}"))

@@ -68,7 +68,7 @@ def _plans(plans: "Plans") -> list[Route]:
             path="/api/v1/record",
             handler=plans.record_of_none,
             name="get_installation_record",
-            summary="The operation record of what belongs to no plan: freezes, endpoints, templates, workflows, people.",
+            summary="The operation record of what is no plan's: freezes, endpoints, templates, workflows, people and rights.",
             tag="record",
             answer=h.RecordPage,
             query=h.RecordQuery,
