@@ -94,6 +94,11 @@ def traceparent_of(span: Span) -> str:
     return carrier.get("traceparent", "")
 
 
+def along() -> Mapping[str, str]:
+    """The headers that go with whatever this task sends now."""
+    return {"traceparent": traceparent_of(trace.get_current_span())}
+
+
 def trace_id_of(span: Span) -> str:
     """The 32 digits that people quote."""
     return trace.format_trace_id(span.get_span_context().trace_id)

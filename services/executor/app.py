@@ -1,7 +1,7 @@
 """Wires the executor: commands in, events out, plans looked after, runs driven, timers heard."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,7 @@ class Executor:
         runs: Desk[Run] = Desk(log, fold_run)
         workflows: Desk[Workflow] = Desk(log, fold_workflow)
         shelf = Shelf(workflows, Identities(log.pool, clock=clock))
-        self._requests = http.Requests(blobs, networks(settings.http_allow))
+        self._requests = http.Requests(blobs, networks(settings.http_allow), along_of(log))
         self._scripts = scripts = Scripts(folder, place_of(folder), blobs, clock, limits)
         steps = Steps(scripts, self._requests, find_secret, blobs)
         keep = Keep(settings.keep_runs_days, settings.keep_logs_days)
@@ -164,6 +164,15 @@ def spans_of(log: EventLog, runs: Desk[Run]) -> "RunSpans | None":
     from services.executor.handlers.spans import RunSpans
 
     return RunSpans(log, runs, log.tracing)
+
+
+def along_of(log: EventLog) -> Callable[[], Mapping[str, str]] | None:
+    """What HTTP steps send of their trace; None where no traces are kept."""
+    if log.tracing is None:
+        return None
+    from infra.telemetry.tracing import along
+
+    return along
 
 
 def secrets_of(log: EventLog, settings: Settings) -> FindSecret:

@@ -24,9 +24,7 @@ from tests.support.wait import eventually
 THEIRS = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"
 TOLD_IN_THE_STEP = "what the step was given"
-DEPLOY = {
-    "stages": [{"name": "all", "steps": [{"type": "script", "name": "roll-out", "script": f"# {TOLD_IN_THE_STEP}"}]}],
-}
+ROLL_OUT = {"type": "script", "name": "roll-out", "script": f"# {TOLD_IN_THE_STEP}"}
 ITEM = {"id": "deploy", "name": "Deploy", "spec": {"type": "workflow", "project": "web", "workflow": "deploy"}}
 
 
@@ -50,12 +48,13 @@ async def test_a_command_and_all_that_it_causes_is_the_callers_trace(
     key = Secret(MASTER)
     async with (
         Receiver() as receiver,
+        Receiver() as target,
         open_site(postgres, nats, tmp_path, master_key=key, traces_to=collector.url) as site,
     ):
         hooks = {"hook_allow": LOOPBACK, "hook_ports": ("1-65535",), "master_key": key}
-        await site.apps.start("executor", ExecutorSettings, executor_app.build)
+        await site.apps.start("executor", ExecutorSettings, executor_app.build, http_allow=LOOPBACK)
         await site.apps.start("hook_dispatcher", HookSettings, hook_app.build, **hooks)
-        plan = await _ready_to_start(site, receiver.url)
+        plan = await _ready_to_start(site, receiver.url, target.url)
         answer = await site("POST", f"/api/v1/plans/{plan}/start?q=hush", traceparent=f"00-{THEIRS}-{SPAN}-01")
         assert answer.status == 200, answer.text
         await eventually(lambda: _succeeded(site, plan), what="the plan succeeds")
@@ -77,11 +76,13 @@ async def test_a_command_and_all_that_it_causes_is_the_callers_trace(
     assert traces <= {span.place for span in collector.spans if span.name == "log.append"}
     _reactions_go_on(spans, stored)
     _hooks_go_on(spans, receiver)
+    assert [place(request.headers["traceparent"]) for request in target.requests] == [one(spans, "tell").place]
     _nothing_is_missing_or_too_much(collector, site)
 
 
-async def _ready_to_start(site: Site, receiver: str) -> str:
-    put = await site("PUT", "/api/v1/workflows/web/deploy", DEPLOY, as_="ada")
+async def _ready_to_start(site: Site, receiver: str, target: str) -> str:
+    steps = [ROLL_OUT, {"type": "http", "name": "tell", "url": target}]
+    put = await site("PUT", "/api/v1/workflows/web/deploy", {"stages": [{"name": "all", "steps": steps}]}, as_="ada")
     assert put.status == 200, put.text
     endpoint = {"url": receiver, "secret": SECRET}
     assert (await site("PUT", "/api/v1/endpoints/board", endpoint, as_="ada")).status == 200

@@ -32,9 +32,13 @@ class Requests:
     """Carries out HTTP steps over one session. `close` when the executor ends.
 
     They reach public addresses, and the networks of `allow`: whoever may write a workflow is no insider of ours.
+    `along` gives the headers of the trace that a request belongs to, where traces are kept; a step's own go before them.
     """
 
-    def __init__(self, blobs: Blobs, allow: Iterable[Network] = ()) -> None:
+    def __init__(
+        self, blobs: Blobs, allow: Iterable[Network] = (), along: Callable[[], Mapping[str, str]] | None = None
+    ) -> None:
+        self._along = along
         self._blobs = blobs
         self._allow = tuple(allow)
         self._session: aiohttp.ClientSession | None = None
@@ -79,6 +83,8 @@ class Requests:
 
     async def _exchange(self, job: Job, step: HttpStep, masker: Masker) -> Ended:
         headers = _headers(job, step)
+        if self._along is not None and "traceparent" not in {name.lower() for name in headers}:
+            headers |= self._along()
         body = _filled(step.body, job, _json_text if _is_json(headers) else str).encode() if step.body else None
         async with self._open().request(
             step.method,

@@ -4,11 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from infra.errors import Misconfigured
-from infra.telemetry import open_tracing
-
 _LOAD_ALL = """
 import importlib, sys, threading
 for service in ("planner", "approval", "executor", "hook_dispatcher", "audit", "gateway", "relay"):
@@ -27,14 +22,3 @@ def test_a_service_without_an_endpoint_loads_no_module_of_opentelemetry() -> Non
     assert run.returncode == 0, run.stderr
     # FastStream looks whether it is installed; these two are empty packages.
     assert set(run.stdout.split()) <= {"opentelemetry", "opentelemetry.semconv"}
-
-
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:4318", "grpc://collector:4317", "http://", "collector"])
-def test_an_endpoint_that_is_no_address_of_http_is_refused_by_the_name_of_its_variable(endpoint: str) -> None:
-    with pytest.raises(Misconfigured, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
-        open_tracing("planner", endpoint)
-
-
-def test_the_sdks_own_switch_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    assert open_tracing("planner", "http://127.0.0.1:1") is None
