@@ -133,6 +133,7 @@ async def _open_ground(
     bus = Bus(settings.nats_url, name=name, user=settings.nats_user, password=settings.nats_password.reveal())
     ground = Ground(log, bus, clock or SystemClock(), tracing)
     bus.on_wake(ground.wake.set)
+    ground.run(log.watch(), "watch of the log")
     try:
         yield ground
     finally:

@@ -3,11 +3,17 @@
 It refuses to hide the database: no query building, no mapping.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    AnyConnection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 CONNECT_SECONDS = 5.0
 
@@ -22,11 +28,17 @@ async def _keep_session(_connection: asyncpg.Connection) -> None:
 
 
 async def open_pool(
-    dsn: str, *, size: int, name: str = "gonogo", settings: Mapping[str, str] | None = None
+    dsn: str,
+    *,
+    size: int,
+    name: str = "gonogo",
+    settings: Mapping[str, str] | None = None,
+    admit: "Callable[[AnyConnection], Coroutine[Any, Any, None]] | None" = None,
 ) -> asyncpg.Pool:
     """A pool of up to `size` connections, opened as they are needed, that does no work when one is given back.
 
-    `name` is shown in pg_stat_activity; `settings` hold for each session. asyncpg still rolls back an open transaction
+    `name` is shown in pg_stat_activity; `settings` hold for each session. `admit` looks at each new connection before it is
+    given to anybody; what it raises is raised to whoever wanted one. asyncpg still rolls back an open transaction
     on release. Raises what asyncpg raises when the server cannot be reached.
     """
     return await asyncpg.create_pool(
@@ -34,6 +46,7 @@ async def open_pool(
         min_size=1,
         max_size=size,
         reset=_keep_session,
+        init=admit,
         timeout=CONNECT_SECONDS,
         server_settings={"application_name": name, **(settings or {})},
     )

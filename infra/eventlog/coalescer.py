@@ -20,6 +20,7 @@ from infra.errors import Unavailable
 from infra.eventlog.batch import arguments, outcomes
 from infra.eventlog.check import size_of
 from infra.eventlog.errors import Rejected
+from infra.eventlog.history import History
 from infra.eventlog.model import Append, Outcome
 from infra.limits import APPEND_BYTES
 from infra.postgres import load_sql
@@ -56,8 +57,16 @@ class _Waiting(NamedTuple):
 class Coalescer:
     """The queue and the one task that empties it. `failed` completes with the reason if that task ever dies."""
 
-    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], statement: str, limits: CoalesceLimits):
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        statement: str,
+        limits: CoalesceLimits,
+        history: History | None = None,
+    ):
+        """`history` is told the positions of what was stored."""
         self._connect = connect
+        self._history = history or History()
         self._text = statement
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -95,6 +104,12 @@ class Coalescer:
         await asyncio.wait([self._task])
         if self._connection is not None:
             self._connection.terminate()
+
+    def fail(self, reason: BaseException) -> None:
+        """Append nothing more: `failed` completes with this, and whoever waits hears Unavailable."""
+        if not self.failed.done():
+            self.failed.set_result(reason)
+        self._task.cancel()
 
     async def _run(self) -> None:
         while True:
@@ -139,6 +154,9 @@ class Coalescer:
                 await asyncio.sleep(pause)
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
                 continue
+            for last in record["lasts"]:
+                if last is not None and last > self._history.end:
+                    self._history.end = last
             for waiting, outcome in zip(batch, outcomes([w.command for w in batch], record), strict=True):
                 if not waiting.outcome.done():
                     waiting.outcome.set_result(outcome)
@@ -198,6 +216,6 @@ class Coalescer:
         for waiting in (*self._in_call, *self._queue):
             self._tell_unavailable(waiting)
         self._queue.clear()
-        if not self._closing:
+        if not self._closing and not self.failed.done():
             reason = asyncio.CancelledError() if task.cancelled() else task.exception()
             self.failed.set_result(reason or RuntimeError("the event log's writer ended"))

@@ -5,14 +5,16 @@ corruption, and whoever went on would lose an event without a word. It decodes n
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Self, cast
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import asyncpg
+import structlog
 
 from contracts.envelope import Fact, Position, Version
 from infra.errors import Corrupt, Unavailable
 from infra.eventlog.coalescer import CoalesceLimits, Coalescer
+from infra.eventlog.history import History
 from infra.eventlog.model import Append, Head, KeyReused, Outcome, Seen
 from infra.eventlog.pages import PagedStreams
 from infra.eventlog.stream_reader import StreamReader, whole
@@ -20,7 +22,10 @@ from infra.kept import Kept
 from infra.postgres import CONNECT_SECONDS, load_sql, open_pool
 
 if TYPE_CHECKING:
+    from infra.postgres import AnyConnection
     from infra.telemetry.tracing import Tracing
+
+log = structlog.get_logger(__name__)
 
 _PACKAGE = "infra.eventlog"
 _READ_SECONDS = 10.0
@@ -50,41 +55,54 @@ class EventLog:
     With `tracing` each append is a span, whose name goes along with what is stored.
     """
 
-    def __init__(self, pool: asyncpg.Pool, coalescer: Coalescer) -> None:
+    def __init__(self, pool: asyncpg.Pool, coalescer: Coalescer, history: History) -> None:
         self.pool = pool
         self.tracing: Tracing | None = None
+        self._history = history
         self._kept = Kept(pool)
         self._coalescer = coalescer
         self._read_after = load_sql(_PACKAGE, "read_after")
-        self._streams, self._pages = StreamReader(self.fetch, whole()), PagedStreams(self.fetch)
+        self._streams, self._pages = StreamReader(self.fetch, whole()), PagedStreams(self.fetch, self._heard)
         self._read_head = load_sql(_PACKAGE, "read_head")
         self._read_command = load_sql(_PACKAGE, "read_command")
         self._renew = load_sql(_PACKAGE, "renew_epoch")
 
     @classmethod
-    async def open(cls, dsn: str, *, pool_size: int = 4, coalesce: CoalesceLimits | None = None) -> Self:
-        """Connects the writer and the pool; raises what asyncpg raises when the server cannot be reached now."""
+    async def open(
+        cls, dsn: str, *, pool_size: int = 4, coalesce: CoalesceLimits | None = None, any_history: bool = False
+    ) -> Self:
+        """Connects the writer and the pool; raises what asyncpg raises when the server cannot be reached now.
+
+        Each new connection must show the log that was seen before, else `failed` completes; with `any_history` it need not,
+        for who remembers nothing of it.
+        """
         limits = coalesce or CoalesceLimits()
+        history = History()
+        admit = None if any_history else history.check
 
         async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(
+            connection = await asyncpg.connect(
                 dsn,
                 timeout=min(CONNECT_SECONDS, limits.deadline_seconds),
                 server_settings={"application_name": "gonogo log writer"},
             )
+            if admit is not None:
+                await _admitted(connection, admit)
+            return connection
 
-        coalescer = Coalescer(connect, load_sql(_PACKAGE, "append"), limits)
+        coalescer = Coalescer(connect, load_sql(_PACKAGE, "append"), limits, history)
+        history.on_another = coalescer.fail
         try:
             await coalescer.open()
-            pool = await open_pool(dsn, size=pool_size + 1)  # one is kept
+            pool = await open_pool(dsn, size=pool_size + 1, admit=admit)  # one is kept
         except BaseException:
             await coalescer.close()
             raise
-        return cls(pool, coalescer)
+        return cls(pool, coalescer, history)
 
     @property
     def failed(self) -> asyncio.Future[BaseException]:
-        """Completes, with the reason as its result, if the writer task dies. The process must end then."""
+        """Completes, with the reason as its result, if the writer task dies or this is another log. The process must end then."""
         return self._coalescer.failed
 
     async def append(self, command: Append) -> Outcome:
@@ -107,7 +125,10 @@ class EventLog:
 
     async def read_stream(self, stream: str, after_version: Version = 0) -> list[Fact]:
         """All events of a stream above `after_version`, in order; empty when there are none. Reads raise Unavailable."""
-        return await self._streams.read(stream, after_version)
+        found = await self._streams.read(stream, after_version)
+        if found:
+            self._heard(found[-1].position)
+        return found
 
     def read_pages(self, stream: str, after_version: Version = 0) -> AsyncGenerator[list[Fact]]:
         """What a fold needs of them, page by page; see `pages` and `stream_reader.for_folding`."""
@@ -118,6 +139,8 @@ class EventLog:
         found = facts(await self.fetch(self._read_after, position, limit))
         if found and found[-1].position != position + len(found):
             raise Corrupt(f"the log has a hole after position {position}, before {found[-1].position}")
+        if found:
+            self._history.saw(found)
         return found
 
     async def head(self) -> Head:
@@ -127,6 +150,22 @@ class EventLog:
             raise Corrupt("the log has no head")
         record = records[0]
         return Head(record["position"], record["epoch"], record["recorded_at"])
+
+    async def watch(self, every_seconds: float = 10.0) -> None:
+        """Look now and then, until cancelled, whether this is still the log that was seen: a restore into a running database
+        breaks no connection. Where it is not, `failed` completes, and this raises AnotherLog."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                # Not asyncpg's own timeout: it would forget a cancellation, in Python 3.11.
+                async with asyncio.timeout(_READ_SECONDS), self.pool.acquire() as connection:
+                    await self._history.check(connection)
+            except (*_LOST, TimeoutError) as error:
+                log.debug("log_not_looked_at", error=repr(error))  # others tell that it is away
+
+    def _heard(self, position: Position) -> None:
+        if position > self._history.end:
+            self._history.end = position
 
     async def renew_epoch(self, epoch: str, position: Position, leaf: bytes) -> str | None:
         """Give the log a new epoch, which is returned, if its epoch is this one and it lacks this event: see 0091_renew_epoch.
@@ -155,6 +194,16 @@ class EventLog:
         await self._pages.close()
         await self._kept.close()
         await self.pool.close()
+
+
+async def _admitted(
+    connection: asyncpg.Connection, admit: "Callable[[AnyConnection], Coroutine[Any, Any, None]]"
+) -> None:
+    try:
+        await admit(connection)
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 def facts(records: Sequence[asyncpg.Record]) -> list[Fact]:

@@ -4,12 +4,12 @@ Most streams fit into the first page, which `StreamReader` reads together with t
 column at a time, in pages that grow: the caller waits for a small one only, and asking again costs little beside the rest.
 """
 
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from itertools import chain, count, repeat
 from typing import Any
 
-from contracts.envelope import Fact, Version
+from contracts.envelope import Fact, Position, Version
 from infra.ahead import ahead
 from infra.errors import Corrupt
 from infra.eventlog.stream_reader import Fetch, StreamReader, for_folding
@@ -21,10 +21,11 @@ most that PostgreSQL puts into one array."""
 
 
 class PagedStreams:
-    """`fetch` runs a query and raises Unavailable when it cannot."""
+    """`fetch` runs a query and raises Unavailable when it cannot. `heard` is told the last position of each page."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, heard: Callable[[Position], object] = bool) -> None:
         self._fetch = fetch
+        self._heard = heard
         self._first = StreamReader(fetch, for_folding())
         self._columns = load_sql("infra.eventlog", "fold_columns")
 
@@ -37,6 +38,7 @@ class PagedStreams:
         first = await self._first.read(stream, after_version, asked)
         if len(first) < asked:  # as most are: nothing more is set up for it
             if first:
+                self._heard(first[-1].position)
                 yield first
             return
 
@@ -50,6 +52,7 @@ class PagedStreams:
         async with aclosing(ahead(first, following)) as pages:
             async for page in pages:
                 if page:
+                    self._heard(page[-1].position)
                     yield page
 
     async def close(self) -> None:

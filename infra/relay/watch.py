@@ -15,9 +15,7 @@ from infra.postgres import CONNECT_SECONDS, load_sql
 from infra.tail import Wake, database_away
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    AnyConnection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    from infra.postgres import AnyConnection
 
 log = structlog.get_logger()
 

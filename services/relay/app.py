@@ -44,7 +44,7 @@ class RelayService:
 async def build(settings: Settings) -> AsyncIterator[RelayService]:
     """The running relay. It does not hear its own bell: the database's rings for it."""
     dsn = settings.database_url.reveal()
-    log = await EventLog.open(dsn, pool_size=2)
+    log = await EventLog.open(dsn, pool_size=2, any_history=True)  # the relay compares it with the mirror
     bus = Bus(settings.nats_url, name="relay", user=settings.nats_user, password=settings.nats_password.reveal())
     ground = Ground(log, bus, SystemClock())
     metrics = RelayMetrics(REGISTRY)

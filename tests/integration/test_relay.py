@@ -41,7 +41,7 @@ async def dsns(postgres: Postgres) -> Dsns:
 
 @pytest_asyncio.fixture
 async def log(dsns: Dsns) -> AsyncIterator[EventLog]:
-    log = await EventLog.open(dsns.admin)
+    log = await EventLog.open(dsns.admin, any_history=True)
     yield log
     await log.close()
 
@@ -71,7 +71,7 @@ async def start(dsns: Dsns, nats: Nats, observer: JetStreamContext) -> AsyncIter
         async def start(*, alone: bool = True) -> Relay:
             bus = Bus(nats.url, name="relay", **nats.login("relay"))
             await bus.start()
-            source = await EventLog.open(dsns.of("relay"))
+            source = await EventLog.open(dsns.of("relay"), any_history=True)
             wake, leading = Wake(), asyncio.Event()
             own_leading = leading
             if not alone:
