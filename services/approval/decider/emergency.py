@@ -11,7 +11,7 @@ from contracts.plan_events import Event, PlanApproved
 from contracts.refusals import Fault, Refused
 from services.approval.decider.known import Known, named, separated_by
 from services.approval.decider.rounds import opening
-from services.approval.decider.voting import takes_early_votes, waits_for_votes
+from services.approval.decider.voting import no_round, takes_early_votes, waits_for_votes
 
 
 def approve(plan: Plan, command: ApproveInEmergency, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
@@ -24,7 +24,7 @@ def approve(plan: Plan, command: ApproveInEmergency, actor: Actor, at: int, know
         raise Refused("already_approved", "The plan is approved; there is nothing to approve in an emergency.")
     open_now, early = waits_for_votes(plan, at), takes_early_votes(plan)
     if plan.seal is None or not (open_now or early):
-        raise Refused("not_waiting", f"The plan is in {plan.status} and waits for no approval.", status=plan.status)
+        raise no_round(plan, at, "it waits for no approval")
     seal = plan.seal.value
     if command.seal != seal:
         detail = "The plan was sealed anew since you looked at it. Look at it again, then approve."

@@ -7,6 +7,7 @@ casts it in another's place fills that other's slot, and casts none for themselv
 import msgspec
 
 from contracts.commands import Actor, VoteOnPlan, WithdrawVote
+from contracts.moments import rfc3339
 from contracts.plan import Delegation, Plan, Vote
 from contracts.plan_events import Event, VoteCast, VoteWithdrawn
 from contracts.refusals import Fault, Refused
@@ -57,7 +58,7 @@ def vote(plan: Plan, command: VoteOnPlan, actor: Actor, at: int, known: Known) -
 def withdraw(plan: Plan, command: WithdrawVote, actor: Actor, at: int, known: Known) -> tuple[Event, ...]:
     """The asker's own vote goes, whoever of theirs cast it; else the one that they cast for another."""
     if not (waits_for_votes(plan, at) or takes_early_votes(plan)):
-        raise Refused("not_waiting", f"The plan is in {plan.status}; the vote stands.", status=plan.status)
+        raise no_round(plan, at, "the vote stands")
     votes = counted(plan)
     own = [one for one in votes if known.same(one.fills_for, actor.id)]
     cast = [one for one in votes if known.same(one.by, actor.id)]
@@ -72,6 +73,16 @@ def waits_for_votes(plan: Plan, at: int) -> bool:
     return plan.status == "wait_for_approval" and plan.approval.state == "open" and not expire(plan, at)
 
 
+def no_round(plan: Plan, at: int, so: str) -> Refused:
+    """The refusal where no round is open, saying why: it may be over by its deadline although the plan does not show it yet."""
+    if expire(plan, at):
+        over = rfc3339(plan.approval.deadline)
+        detail = f"The deadline of round {plan.approval.round} passed at {over}, so {so}; reopen the plan to ask anew."
+    else:
+        detail = f"The plan is in {plan.status}: {so}."
+    return Refused("not_waiting", detail, status=plan.status)
+
+
 def takes_early_votes(plan: Plan) -> bool:
     """Whether votes may be cast before the plan is submitted: they count from then on."""
     asks = bool(plan.content.approval.levels)
@@ -84,7 +95,7 @@ def _round(plan: Plan, at: int) -> tuple[int, str]:
         return plan.approval.round, plan.approval.seal
     if plan.seal is not None and takes_early_votes(plan):
         return plan.approval.round + 1, plan.seal.value
-    raise Refused("not_waiting", f"The plan is in {plan.status} and waits for no vote.", status=plan.status)
+    raise no_round(plan, at, "it waits for no vote")
 
 
 def _voter(plan: Plan, command: VoteOnPlan, actor: Actor, at: int, known: Known) -> Voter:

@@ -190,3 +190,16 @@ def test_a_reopened_plan_with_the_same_seal_keeps_its_votes_and_with_another_ask
     other = seal_of(content(approval=TWO, rules=Rules(run="in_order")), {})
     changed = then(plan, [e.PlanReopened(), other, e.PlanSubmitted(round=2, seal=other.seal)])
     assert changed.approval.votes == ()
+
+
+def test_a_vote_after_the_deadline_is_refused_with_the_reason_also_before_the_timer_has_fired() -> None:
+    rules = approval("user:ana", deadline_seconds=60)
+    seal = seal_of(content(approval=rules), {})
+    plan = plan_after(created(approval=rules), seal, e.PlanSubmitted(round=1, seal=seal.seal, deadline=NOON))
+    late = given(plan)
+    for refused in (
+        late.when(voting(ANA)).refused("not_waiting"),
+        late.when(lambda p: decide(p, WithdrawVote(plan=PLAN), ANA, NOON)).refused("not_waiting"),
+    ):
+        assert "deadline of round 1" in refused.detail
+        assert "reopen" in refused.detail
