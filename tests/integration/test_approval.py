@@ -74,6 +74,18 @@ async def test_a_vote_is_delegated_for_a_plan_and_for_all_plans_and_taken_back(s
     assert (await ok(site, "GET", "/api/v1/delegations", as_="ben"))["received"] == []
 
 
+async def test_a_delegation_on_all_plans_is_to_the_person_whichever_identity_they_come_with(site: Site) -> None:
+    path, seal = await sealed(site, asked("user:ana"))
+    ballot = {"vote": "approve", "seal": seal, "on_behalf_of": "user:ana"}
+    await ok(site, "PUT", "/api/v1/users/benedict", {}, as_="ada")
+    await ok(site, "PUT", "/api/v1/delegations/benedict", {"until": UNTIL}, as_="ana")
+    assert await code(site, f"{path}/vote", ballot, as_="ben") == (403, "no_delegation", [])
+    await ok(site, "POST", "/api/v1/people/link", {"identities": ["user:ben", "user:benedict"]}, as_="ada")
+    await ok(site, "POST", f"{path}/vote", ballot, as_="ben")
+    await ok(site, "POST", "/api/v1/people/unlink", {"identity": "user:benedict"}, as_="ada")
+    await ok(site, "DELETE", "/api/v1/delegations/benedict", as_="ana")
+
+
 async def test_the_list_of_delegations_folded_live_is_the_one_folded_from_the_beginning(site: Site) -> None:
     await ok(site, "PUT", "/api/v1/delegations/ben", {"until": UNTIL}, as_="ana")
     await ok(site, "PUT", "/api/v1/delegations/ada", {"until": UNTIL}, as_="ana")

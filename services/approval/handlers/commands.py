@@ -11,7 +11,7 @@ from contracts.letter import letter_stream
 from contracts.letter_state import Letters
 from contracts.people import PEOPLE_STREAM, delegate_stream
 from contracts.people_state import Delegate, People
-from contracts.plan import Plan
+from contracts.plan import Delegation, Plan
 from contracts.plan_events import Event
 from contracts.refusals import Refused
 from contracts.rights import owners
@@ -124,9 +124,15 @@ class Approval:
         return Known(
             people=people,
             groups=await self._groups(sorted(asked - ({actor} if len(asked) == 1 else set()))),
-            delegations=delegate.delegations if delegate else (),
+            delegations=await self._given_to(actor, delegate, people),
             members=await self._directory.members(named) if counts_rest and named else {},
         )
+
+    async def _given_to(self, actor: str, delegate: Delegate | None, people: People) -> tuple[Delegation, ...]:
+        """The standing delegations to the person who asks, whichever of their identities they were given to."""
+        others = [one for one in people.identities(actor) if one != actor]
+        found = [delegate, *[await self._delegates.read(delegate_stream(one)) for one in others]]
+        return tuple(given for one in found if one is not None for given in one.delegations)
 
     async def _groups(self, identities: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The groups of those who are active users."""
