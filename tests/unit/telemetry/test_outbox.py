@@ -12,24 +12,30 @@ from tests.support.wait import PATIENCE_SECONDS, eventually
 
 
 class Taking(SpanExporter):
-    """A collector. It stands still while `open` is not set, refuses while `refuses`, fails outright while `breaks`."""
+    """A collector. It stands still while `open` is not set, refuses while `refuses`, fails outright while `breaks`.
+
+    `begun` and `done` count batches.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.batches = 0
+        self.begun = self.done = 0
         self.open = threading.Event()
         self.open.set()
         self.refuses = self.breaks = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.batches += 1
+        self.begun += 1
         self.open.wait()
-        if self.breaks:
-            raise ValueError("hush")
-        if self.refuses:
-            return SpanExportResult.FAILURE
-        self.names += [span.name for span in spans]
-        return SpanExportResult.SUCCESS
+        try:
+            if self.breaks:
+                raise ValueError("hush")
+            if self.refuses:
+                return SpanExportResult.FAILURE
+            self.names += [span.name for span in spans]
+            return SpanExportResult.SUCCESS
+        finally:
+            self.done += 1
 
     def shutdown(self) -> None:
         self.open.set()
@@ -62,7 +68,7 @@ async def test_what_finds_no_room_is_lost_and_told_once() -> None:
     with structlog.testing.capture_logs() as logs:
         outbox = Outbox(taking, room=3, gather_seconds=0.001)
         ended(outbox, "first")
-        await eventually(lambda: taking.batches == 1, what="it stands still with the first")
+        await eventually(lambda: taking.begun == 1, what="it stands still with the first")
         ended(outbox, *(str(number) for number in range(10)))
         taking.open.set()
         await eventually(lambda: len(taking.names) == 4)
@@ -78,9 +84,8 @@ async def test_a_collector_that_refuses_is_told_once_and_again_when_it_takes() -
     with structlog.testing.capture_logs() as logs:
         outbox = Outbox(taking, gather_seconds=0.001)
         for number in range(3):
-            before = taking.batches
             ended(outbox, str(number))
-            await eventually(lambda before=before: taking.batches > before)
+            await eventually(lambda wanted=number + 1: taking.done == wanted)
         taking.refuses = False
         ended(outbox, "taken")
         await outbox.close(PATIENCE_SECONDS)
@@ -94,7 +99,7 @@ async def test_an_exporter_that_breaks_ends_neither_the_thread_nor_tells_its_wor
     with structlog.testing.capture_logs() as logs:
         outbox = Outbox(taking, gather_seconds=0.001)
         ended(outbox, "lost")
-        await eventually(lambda: taking.batches == 1)
+        await eventually(lambda: taking.done == 1)
         taking.breaks = False
         ended(outbox, "taken")
         await outbox.close(PATIENCE_SECONDS)
@@ -108,7 +113,7 @@ async def test_closing_waits_no_longer_than_told_for_a_collector_that_stands_sti
     with structlog.testing.capture_logs() as logs:
         outbox = Outbox(taking, gather_seconds=0.001)
         ended(outbox, "never")
-        await eventually(lambda: taking.batches == 1)
+        await eventually(lambda: taking.begun == 1)
         await outbox.close(0.01)
     assert "spans_not_flushed" in [line["event"] for line in logs]
     ended(outbox, "after the end")
