@@ -1,11 +1,13 @@
 """Workflow runs on a real log with real processes and a real HTTP target."""
 
+import asyncio
 import hashlib
 import os
 import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
@@ -16,6 +18,7 @@ from contracts.values import Item, TextSpec
 from contracts.workflow import HttpStep, WorkflowInput
 from infra.blobs import Blobs
 from infra.clock import SetClock, SystemClock
+from infra.embedded.ports import free_port
 from tests.support.executing import (
     House,
     Target,
@@ -158,6 +161,25 @@ async def test_a_request_into_a_network_that_is_not_allowed_is_not_sent_and_says
         state = await house.item_is(plan, "failed")
     assert "address 127.0.0.1 is not allowed; GONOGO_HTTP_ALLOW" in state.attempts[-1].error
     assert target.requests == []
+
+
+@pytest.mark.parametrize("reached", [True, False])
+async def test_a_request_whose_answer_was_lost_says_that_it_may_have_been_carried_out(
+    house: House, reached: bool
+) -> None:
+    """Nobody retries a payment because it "failed" when the answer alone was lost."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with house.executor() as executor, await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1] if reached else free_port()
+        definition = await executor.put(deploy(HttpStep(name="pay", url=f"http://127.0.0.1:{port}/", method="POST")))
+        plan = await house.executing(workflow_item(), definition=definition)
+        await executor.ask(ExecuteItem(plan=plan, item="deploy"))
+        state = await house.item_is(plan, "failed")
+    assert ("may have been carried out" in state.attempts[-1].error) is reached
 
 
 async def test_retry_starts_at_the_failed_step_and_keeps_what_passed(house: House, target: Target) -> None:

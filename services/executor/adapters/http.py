@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 KEPT_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
+_MAYBE_DONE = "the request may have been carried out"
 _REFERENCE = re.compile(r"\{\{\s*inputs\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
@@ -61,7 +62,7 @@ class Requests:
                 return asking.result()
             if stop.why is not None:
                 return Ended(*stopped(job, stop.why))
-            return Ended("timeout", f"no answer within {step.timeout_seconds} s; the request may have been carried out")
+            return Ended("timeout", f"no answer within {step.timeout_seconds} s; {_MAYBE_DONE}")
         finally:
             for task in (asking, stopping):
                 task.cancel()
@@ -79,7 +80,8 @@ class Requests:
             if blocked is not None:
                 return Ended("failed", f"{blocked.strerror}; GONOGO_HTTP_ALLOW names the networks that are")
             # Its text may quote the URL, and the URL may hold a credential.
-            return Ended("failed", masker.text(f"{type(error).__name__}: {error}")[:500])
+            told = masker.text(f"{type(error).__name__}: {error}")[:500]
+            return Ended("failed", told if _never_sent(error) else f"{told}; {_MAYBE_DONE}")
 
     async def _exchange(self, job: Job, step: HttpStep, masker: Masker) -> Ended:
         headers = _headers(job, step)
@@ -110,6 +112,11 @@ class Requests:
             cookies = aiohttp.DummyCookieJar()
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False)
         return self._session
+
+
+def _never_sent(error: Exception) -> bool:
+    """It failed before anything went out: whoever decides about a retry need not ask over there."""
+    return isinstance(error, aiohttp.ClientConnectorError | ValueError)
 
 
 def _blocked(error: Exception) -> Blocked | None:
