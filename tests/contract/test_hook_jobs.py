@@ -207,6 +207,13 @@ def test_a_step_is_shown_as_the_job_that_it_says_with_every_field_of_its_type(ki
     assert "secret:" not in str(job)
 
 
+@pytest.mark.parametrize("number", [2**53, -(2**53), 10**30])
+def test_a_number_that_has_more_than_one_canonical_form_is_refused(number: int) -> None:
+    spec = {"service_and_builds": [{"service_name": "web", "repos": [{"codehost_id": number}]}]}
+    faults = list(shown_faults("", ShownAs(type="zadig-build", spec=spec)))
+    assert [fault.path for fault in faults] == ["/spec/service_and_builds/0/repos/0/codehost_id"]
+
+
 def test_what_an_item_gives_stands_in_the_job_and_its_credentials_do_not() -> None:
     (built,) = shown("zadig-build", SPECS["zadig-build"])["spec"]["service_and_builds"]
     assert built["image"] == "registry/web:1.2"

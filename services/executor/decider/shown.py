@@ -1,6 +1,7 @@
 """Whether a step's `shown_as` is a job that receivers written for the reference can read. Pure.
 
-Fields that the type does not have are refused, so that a misspelt one is seen; a credential is given as an input or as
+Fields that the type does not have are refused, so that a misspelt one is seen, and so are numbers that not everybody writes
+alike, since a workflow's digest is over its canonical form (`contracts.canonical`); a credential is given as an input or as
 `secret:NAME`, never by its value, since a definition stays in the log.
 """
 
@@ -23,6 +24,7 @@ def shown_faults(path: str, shown: ShownAs) -> Iterator[Fault]:
         return
     yield from _unknown(f"{path}/spec", shown.spec, msgspec.to_builtins(spec))
     yield from _in_clear(f"{path}/spec", shown.spec)
+    yield from _not_exact(f"{path}/spec", shown.spec)
 
 
 def _unknown(path: str, given: Any, read: Any) -> Iterator[Fault]:
@@ -50,3 +52,14 @@ def _in_clear(path: str, given: Any) -> Iterator[Fault]:
         yield Fault(f"{path}/value", detail, "credential_in_clear")
     for name, inner in given.items():
         yield from _in_clear(f"{path}/{name}", inner)
+
+
+def _not_exact(path: str, given: Any) -> Iterator[Fault]:
+    if isinstance(given, dict):
+        for name, value in given.items():
+            yield from _not_exact(f"{path}/{name}", value)
+    elif isinstance(given, list | tuple):
+        for i, one in enumerate(given):
+            yield from _not_exact(f"{path}/{i}", one)
+    elif isinstance(given, int) and abs(given) >= 2**53:
+        yield Fault(path, "must be a whole number below 2^53")
