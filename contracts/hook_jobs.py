@@ -24,7 +24,6 @@ JobType = Literal[
     "nacos",
     "sql",
 ]
-RunPolicy = Literal["", "default_not_run", "force_run", "skip"]
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,11 +44,6 @@ class Pieces:
         return ()
 
 
-def words_between(old: str, new: str) -> tuple[Piece, ...]:
-    """One text against another, by words."""
-    return Pieces().between(old, new)
-
-
 def _common(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
     """How many tokens both have in common at their beginning and, behind that, at their end."""
     most = min(len(a), len(b))

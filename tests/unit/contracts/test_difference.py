@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.difference import Change, Difference, ItemMove, difference, items_difference, moved
 from contracts.values import Content, Item, Requirement, Rules, TextSpec, Touch, WorkflowSpec
-from contracts.words import words_between
+from contracts.words import Pieces
 from tests.support.builders import approval, content, text_item, utc, window, workflow_item
 
 
@@ -98,7 +98,7 @@ def test_an_approver_who_was_added_is_told_alone() -> None:
 
 
 def test_texts_are_compared_by_words() -> None:
-    pieces = words_between("Deploy the old version.", "Deploy the new version.")
+    pieces = Pieces().between("Deploy the old version.", "Deploy the new version.")
     assert [(piece.kind, piece.text) for piece in pieces] == [
         ("same", "Deploy the "),
         ("removed", "old"),
@@ -109,7 +109,7 @@ def test_texts_are_compared_by_words() -> None:
 
 @given(st.text(alphabet="ab \n.ü", max_size=60), st.text(alphabet="ab \n.ü", max_size=60))
 def test_the_pieces_make_both_texts_again(old: str, new: str) -> None:
-    pieces = words_between(old, new)
+    pieces = Pieces().between(old, new)
     if pieces:
         assert "".join(one.text for one in pieces if one.kind != "added") == old
         assert "".join(one.text for one in pieces if one.kind != "removed") == new
@@ -118,7 +118,7 @@ def test_the_pieces_make_both_texts_again(old: str, new: str) -> None:
 def test_a_long_text_that_was_written_anew_is_compared_by_lines() -> None:
     old = "\n".join(f"a{i} b{i} c{i}" for i in range(900))
     new = old.replace("a", "x").replace("x500 b500 c500", "a500 b500 c500")
-    assert [len(piece.text.splitlines()) for piece in words_between(old, new) if piece.kind == "same"] == [1]
+    assert [len(piece.text.splitlines()) for piece in Pieces().between(old, new) if piece.kind == "same"] == [1]
 
 
 def test_texts_that_would_take_for_ever_are_given_without_their_words() -> None:
