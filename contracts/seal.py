@@ -36,6 +36,11 @@ def drifted_sections(content: Content, sealed: Mapping[str, str]) -> tuple[str, 
     return tuple(name for name in SEALED_SECTIONS if _digest(getattr(content, name)) != sealed.get(name))
 
 
+def drifted_order(content: Content, items: Mapping[str, str], sealed: Mapping[str, str]) -> bool:
+    """Whether an item is gone, or stands elsewhere than where it was sealed, by `items`' and sections' `sealed` digests."""
+    return _digest([(item.id, items.get(item.id)) for item in content.items]) != sealed.get("items")
+
+
 def drifted_fields(
     item: Item, sealed: Mapping[str, str], sealed_as: ResolvedWorkflow | None, now: ResolvedWorkflow | None
 ) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from contracts.moments import micros, rfc3339
 from contracts.plan import ItemStatus, Plan
 from contracts.plan_events import Event, ItemsSettled, PlanSucceeded
 from contracts.refusals import Refused
-from contracts.seal import drifted_fields, drifted_sections
+from contracts.seal import drifted_fields, drifted_order, drifted_sections
 from contracts.values import Item, WorkflowSpec
 from services.executor.views import Workflows
 
@@ -42,7 +42,8 @@ def demand_window(plan: Plan, at: int) -> None:
 def drift_of(plan: Plan, items: tuple[Item, ...], workflows: Workflows) -> tuple[str, tuple[str, ...]] | None:
     """The first of these items that would run differently from what was sealed, and its fields; `None` if none would.
 
-    The window, the rules and all else that was sealed beside the items come first, with an empty item.
+    The window, the rules and all else that was sealed beside the items come first, with an empty item; where all items are
+    asked about, whether they are the ones that were sealed, and in that order, comes last, likewise.
     """
     if plan.seal is None:
         return None
@@ -55,6 +56,8 @@ def drift_of(plan: Plan, items: tuple[Item, ...], workflows: Workflows) -> tuple
         fields = drifted_fields(item, plan.seal.items, sealed_as, now.resolved if now else None)
         if fields:
             return item.id, fields
+    if len(items) == len(plan.content.items) and drifted_order(plan.content, plan.seal.items, plan.seal.sections):
+        return "", ("items",)
     return None
 
 

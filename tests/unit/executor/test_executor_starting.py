@@ -22,6 +22,7 @@ from contracts.plan_events import (
     StartRequested,
 )
 from contracts.run import run_id
+from contracts.seal import seal_of
 from contracts.values import Item, Rules
 from contracts.workflow import WorkflowDefinition
 from services.executor.decider.items import Context, decide
@@ -123,8 +124,8 @@ def test_the_system_runs_with_the_rights_of_whoever_sealed_and_no_others() -> No
     given.executing()
     plan = given.plan
     assert plan.seal is not None
-    seal = replace(plan.seal, workflows={"deploy": found(guarded).resolved})
-    plan.seal = replace(seal, items={"deploy": _digest(plan, guarded)})
+    seal = seal_of(plan.content, {"deploy": found(guarded).resolved})
+    plan.seal = replace(plan.seal, sections=seal.sections, items=seal.items, workflows=seal.workflows)
     known = {"deploy": found(guarded)}
     assert look(plan, runner=SRE, known=known) == (started("deploy"),)
     (held,) = look(plan, runner=OLIVIA, known=known)
@@ -133,12 +134,6 @@ def test_the_system_runs_with_the_rights_of_whoever_sealed_and_no_others() -> No
     (gone,) = look(plan, runner=None, known=known)
     assert isinstance(gone, ItemHeld)
     assert "user:olivia, who sealed the plan, is not let in any more" in gone.detail
-
-
-def _digest(plan: Plan, definition: WorkflowDefinition) -> str:
-    from contracts.seal import item_digest
-
-    return item_digest(plan.content.items[0], found(definition).resolved)
 
 
 def test_a_held_item_is_not_tried_again_by_the_system_and_is_started_by_people() -> None:

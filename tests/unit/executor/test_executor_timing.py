@@ -129,3 +129,12 @@ def test_a_section_that_is_not_what_was_sealed_stops_every_start_and_is_named(se
         assert due(plan, NOON, all_found(plan), None, OLIVIA) == (PlanDrifted(item="", fields=("rules",)),)
     assert caught.value.code == "seal_drift"
     assert [move["verb"] for move in caught.value.facts["next"]] == ["reopen", "cancel"]  # type: ignore[index, union-attr]
+
+
+@pytest.mark.parametrize("left", [(2, 1, 0), (0, 1), (1,)])
+def test_items_that_are_gone_or_stand_elsewhere_than_they_were_sealed_stop_the_start(left: tuple[int, ...]) -> None:
+    plan = Given(content(workflow(), text("one"), text("two"), window=OPEN)).sealed().plan
+    sealed = plan.content.items
+    assert drift_of(plan, sealed, all_found(plan)) is None
+    plan.content = replace(plan.content, items=tuple(sealed[i] for i in left))
+    assert drift_of(plan, plan.content.items, all_found(plan)) == ("", ("items",))
