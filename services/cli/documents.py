@@ -4,7 +4,10 @@ A refusal of the gateway comes back to the file as well: the JSON Pointer of eac
 that part stands.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import msgspec
 
 from contracts.refusals import Fault
 from contracts.shape import IsOpen, fit
@@ -35,17 +38,42 @@ def read_document(name: str, wanted: Any, *, is_open: IsOpen = lambda text: Fals
 
     Raises Problem with all faults: of YAML, or of fields and values.
     """
-    text = read_text(name)
-    if len(text.encode()) > PLAN_BODY_BYTES:
-        raise Problem(f"{called(name)} is larger than {PLAN_BODY_BYTES} bytes.", Exit.USAGE)
-    document = read_yaml(text)
-    if document.wrong:
-        raise _wrong(name, [Fault(_where(name, one.place), one.detail) for one in document.wrong])
+    document = _document(name, read_text(name))
     value, faults = fit(document.value, wanted, is_open=is_open)
     read = Read(name, value, document)
     if faults:
         raise _wrong(name, [_at(read, fault) for fault in faults])
     return read
+
+
+def read_fields(name: str, wanted: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The fields in a file, for the gateway to judge: JSON as it stands, all else as YAML that is held against this type.
+
+    Fields that are `given` beside the file go before its own. Raises Problem, for YAML with all faults.
+    """
+    text = read_text(name)
+    try:
+        fields = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        fields = None
+    if isinstance(fields, dict):
+        return fields | dict(given or {})
+    document = _document(name, text)
+    if not isinstance(document.value, dict):
+        raise Problem(f"{called(name)} must hold fields, in JSON or YAML.", Exit.USAGE)
+    value, faults = fit(document.value | dict(given or {}), wanted)
+    if faults:
+        raise _wrong(name, [_at(Read(name, value, document), fault) for fault in faults])
+    return dict(value)
+
+
+def _document(name: str, text: str) -> Document:
+    if len(text.encode()) > PLAN_BODY_BYTES:
+        raise Problem(f"{called(name)} is larger than {PLAN_BODY_BYTES} bytes.", Exit.USAGE)
+    document = read_yaml(text)
+    if document.wrong:
+        raise _wrong(name, [Fault(_where(name, one.place), one.detail) for one in document.wrong])
+    return document
 
 
 def wrong(read: Read, faults: list[Fault]) -> Problem:

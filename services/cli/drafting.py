@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from services.cli.files import read_object
+from contracts.edit_commands import ItemChanges
+from contracts.http_editing import ItemBody
+from services.cli.documents import read_fields
 from services.cli.options import WRITE, File, Writing, asking, current_match, segment, show_done
 from services.cli.problems import usage
 
@@ -21,11 +23,11 @@ async def put(plan: str, item: str, file: File, /, *, after: str | None = None, 
     item
         Id of the item.
     file
-        JSON of the item, `-` for stdin.
+        YAML or JSON of the item, `-` for stdin.
     after
         Behind which item a new one stands; else at the end.
     """
-    await _edit("PUT", f"{_item(plan, item)}", read_object(file), plan, writing, "Put", after=after)
+    await _edit("PUT", f"{_item(plan, item)}", read_fields(file, ItemBody), plan, writing, "Put", after=after)
 
 
 async def change(
@@ -51,7 +53,7 @@ async def change(
     item
         Id of the item.
     file
-        JSON of the changed fields, `-` for stdin.
+        YAML or JSON of the changed fields, `-` for stdin.
     name
         New name.
     owner
@@ -65,9 +67,9 @@ async def change(
     may_fail
         Whether the plan succeeds without it.
     """
-    body = read_object(file) if file else {}
     pairs: dict[str, Any] = {"name": name, "owner": owner, "needs": need, "group": group, "may_fail": may_fail}
-    body |= {field: value for field, value in pairs.items() if value is not None}
+    given = {field: value for field, value in pairs.items() if value is not None}
+    body = read_fields(file, ItemChanges, given) if file else given
     if content is not None:
         body["spec"] = {**body.get("spec", {}), "type": "text", "content": content}
     if not body:

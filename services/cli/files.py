@@ -45,11 +45,3 @@ def read_json(name: str) -> Any:
         return msgspec.json.decode(read_bytes(name))
     except msgspec.DecodeError as error:
         raise usage(f"{called(name)} is not JSON: {error}.") from None
-
-
-def read_object(name: str) -> dict[str, Any]:
-    """The JSON object in a file."""
-    value = read_json(name)
-    if not isinstance(value, dict):
-        raise usage(f"{called(name)} must hold a JSON object.")
-    return value

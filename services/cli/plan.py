@@ -4,7 +4,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from services.cli.files import read_bytes, read_json, read_object
+from contracts.http import NewPlan
+from contracts.values import Changes
+from services.cli.documents import read_fields
+from services.cli.files import read_bytes, read_json
 from services.cli.options import READ, WRITE, File, Reading, Writing, asking, current_match, segment, show_done
 from services.cli.output import Output, when
 from services.cli.plan_view import show_plan
@@ -166,7 +169,7 @@ async def create(
     Parameters
     ----------
     file
-        JSON of the plan's sections, `-` for stdin.
+        YAML or JSON of the plan's sections, `-` for stdin.
     project
         The project; else that of the file or template.
     name
@@ -183,8 +186,8 @@ async def create(
         return
     if set:
         raise usage("--set goes with --template.")
-    body = read_object(file) if file else {}
-    body |= {field: value for field, value in (("project", project), ("name", name)) if value is not None}
+    given = {field: value for field, value in (("project", project), ("name", name)) if value is not None}
+    body = read_fields(file, NewPlan, given) if file else given
     async with asking(writing) as (gateway, output):
         answer = await gateway.send("POST", _PLANS, body, key=writing.key)
         _show_created(output, answer.body, answer.json()["id"])
@@ -265,7 +268,7 @@ async def edit(
     plan
         Id of the plan.
     file
-        JSON of the changed sections, or of one section with --section; `-` for stdin.
+        YAML or JSON of the changed sections, or JSON of one section with --section; `-` for stdin.
     section
         The file holds this section alone, such as items or window.
     name
@@ -286,7 +289,7 @@ async def edit(
     if section is not None and file is not None:
         path, method, body = f"{path}/sections/{segment(section)}", "PUT", read_json(file)
     elif file is not None:
-        body = read_object(file) | changes
+        body = read_fields(file, Changes, changes)
     if body == {} and section is None:
         raise usage("Nothing to change: give a FILE or an option such as --name.")
     async with asking(writing) as (gateway, output):

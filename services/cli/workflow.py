@@ -1,6 +1,7 @@
 """Commands on workflows: put a definition, show one."""
 
-from services.cli.files import read_json
+from contracts.http import WorkflowBody
+from services.cli.documents import read_fields
 from services.cli.options import READ, WRITE, File, Reading, Writing, asking, match_of, segment, show_done
 from services.cli.output import when
 
@@ -15,9 +16,9 @@ async def put(project: str, name: str, file: File, /, *, writing: Writing = WRIT
     name
         The workflow's name.
     file
-        JSON of the definition (stages, inputs, outputs, runners), `-` for stdin.
+        YAML or JSON of the definition (stages, inputs, outputs, runners), `-` for stdin.
     """
-    body = read_json(file)
+    body = read_fields(file, WorkflowBody)
     async with asking(writing) as (gateway, output):
         path = f"/api/v1/workflows/{segment(project)}/{segment(name)}"
         answer = await gateway.send("PUT", path, body, key=writing.key, if_match=match_of(writing))

@@ -179,11 +179,38 @@ async def test_a_file_that_is_not_there_is_a_sentence(shell: Shell, fake: FakeGa
     assert err == "gonogo: /nowhere.md cannot be read: no such file or directory.\n"
 
 
-async def test_a_file_that_is_no_json_says_where(shell: Shell, fake: FakeGateway, tmp_path: Path) -> None:
+async def test_a_file_that_is_neither_json_nor_yaml_says_where(shell: Shell, fake: FakeGateway, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"name": ')
     code, _, err = await shell.run("plan", "create", str(tmp_path / "x.json"))
     assert code == 2
-    assert "is not JSON" in err
+    assert "x.json:2:1: is not YAML" in err
+
+
+@pytest.mark.parametrize("text", ['{"name": "R", "labels": ["1"]}', 'name: "R"\nlabels: [1]\n'])
+async def test_a_plan_is_created_from_json_and_from_yaml_and_options_go_before_the_file(
+    shell: Shell, fake: FakeGateway, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "x").write_text(text)
+    fake.answer(201, {"id": PLAN, "version": 1, "position": 1})
+    code, out, _ = await shell.run("plan", "create", str(tmp_path / "x"), "--project", "hello", "--name", "S")
+    assert (code, out) == (0, f"{PLAN}\n")
+    assert msgspec.json.decode(fake.asked[0].body) == {"project": "hello", "name": "S", "labels": ["1"]}
+
+
+async def test_faults_of_a_yaml_file_have_their_places(shell: Shell, fake: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "w.yaml").write_text(
+        "stages:\n- name: build\n  stepps: []\n  steps:\n  - {type: script, name: a, script: ls}\n"
+    )
+    code, _, err = await shell.run("workflow", "put", "hello", "pack", str(tmp_path / "w.yaml"))
+    assert (code, fake.asked) == (2, [])
+    assert "w.yaml:3:3: /stages/0/stepps: is not a known field" in err
+
+
+async def test_a_file_of_fields_must_hold_fields(shell: Shell, fake: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("- a\n- b\n")
+    code, _, err = await shell.run("workflow", "put", "hello", "pack", str(tmp_path / "x"))
+    assert (code, fake.asked) == (2, [])
+    assert err.endswith("must hold fields, in JSON or YAML.\n")
 
 
 async def test_an_edit_without_a_change_is_refused(shell: Shell, fake: FakeGateway) -> None:
