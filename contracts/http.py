@@ -255,10 +255,15 @@ class WorkflowQuery(Read, frozen=True, kw_only=True):
 
 
 class FeedQuery(Read, frozen=True, kw_only=True):
-    """`plan`: only what concerns this plan. `after`: from this log position on, where no Last-Event-ID says it."""
+    """`plan`: only what concerns this plan. `after`: from this log position on, where no Last-Event-ID says it.
+
+    `epoch`: the answer's header Gonogo-Epoch when you got that position. Where the log has another one it was restored from a
+    backup, and you are told so (`another_log`); begin anew without both.
+    """
 
     plan: PlanId | None = None
     after: Annotated[int, Meta(ge=0)] | None = None
+    epoch: Annotated[str, Meta(max_length=64)] | None = None
 
 
 # What we answer

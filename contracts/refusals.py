@@ -95,6 +95,7 @@ STATUS: dict[str, int] = {
     "invalid_workflow": 422,
     "run_not_found": 404,
     "log_gone": 410,
+    "another_log": 410,
     # gates and callbacks
     "gate_not_open": 409,
     "gate_not_failed": 409,

@@ -174,7 +174,12 @@ class Projector:
             self.position = await conn.fetchval(self._read_sql, self._projection.name)
             self._written, self._skipping_since = self.position, None
         if self.position and not await self._source.read_after(self.position - 1, 1):
-            log.error("projection_ahead_of_log", projection=self._projection.name, position=self.position)
+            log.error(
+                "projection_ahead_of_log",
+                projection=self._projection.name,
+                position=self.position,
+                reason="the log was restored without it; it is folded again from the first event, as `gonogo rebuild` does",
+            )
             await empty(self._source, self._projection)
             self.position = self._written = 0
 

@@ -158,6 +158,10 @@ NOUNS: dict[str, tuple[str, tuple[Verb, ...]]] = {
             ("resend", "approval:resend_letters", "Tries again those that were given up."),
         ),
     ),
+    "log": (
+        "The event log that all else is derived from.",
+        (("restored", "log:restored", "After a restore from a backup: gives the log a new epoch."),),
+    ),
     "user": (
         "People and their tokens.",
         (

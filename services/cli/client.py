@@ -123,6 +123,8 @@ class Gateway:
                     if response.status != 200:
                         raise problem_of(response.status, await response.read())
                     waiting = self._patience()
+                    if epoch := response.headers.get("Gonogo-Epoch"):
+                        params["epoch"] = epoch  # whoever asks again after a restore is told so, and skips nothing
                     async for event in events_of(response.content):
                         after = event.position
                         yield event

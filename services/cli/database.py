@@ -12,7 +12,7 @@ import msgspec
 
 from infra.embedded.folder import DataFolder
 from infra.embedded.ports import LOOPBACK
-from infra.embedded.postgres import DATABASE, PostgresServer
+from infra.embedded.postgres import DATABASE, SUPERUSER, PostgresServer
 from infra.embedded.secrets import SERVICES, passwords
 from infra.errors import Misconfigured
 from infra.migrate import migrate
@@ -22,7 +22,7 @@ from services.cli.parts import folder_of
 from services.cli.problems import Problem, usage
 
 Dsn = Callable[[str], str]
-"""From a service's name to the address at which it logs in."""
+"""From a service's name to the address at which it logs in; from `SUPERUSER` to a superuser's."""
 
 
 @asynccontextmanager
@@ -56,7 +56,8 @@ async def _running(path: Path) -> Dsn | None:
     try:
         port = int((path / "postgres" / "port").read_text())
         roles = msgspec.json.decode((path / "secrets" / "database.json").read_bytes(), type=dict[str, str])
-        dsn = _dsn_of(port, roles)
+        superuser = msgspec.json.decode((path / "secrets" / "superuser.json").read_bytes(), type=dict[str, str])
+        dsn = _dsn_of(port, roles, superuser[SUPERUSER])
         found = await answers(dsn("audit"))
     except PermissionError:
         raise usage(f"The data folder {path} belongs to another user.") from None
@@ -78,17 +79,22 @@ async def _alone(
         await server.start()
         try:
             roles = passwords(folder.secrets / "database.json", SERVICES)
+            superuser = passwords(folder.secrets / "superuser.json", [SUPERUSER])
             if migrated:
                 await migrate(server.admin_dsn(), roles)
-            yield _dsn_of(server.port, roles)
+            yield _dsn_of(server.port, roles, superuser[SUPERUSER])
         finally:
             await server.stop()
     finally:
         folder.close()
 
 
-def _dsn_of(port: int, roles: Mapping[str, str]) -> Dsn:
-    return lambda service: f"postgresql://gonogo_{service}:{roles[service]}@{LOOPBACK}:{port}/{DATABASE}"
+def _dsn_of(port: int, roles: Mapping[str, str], superuser: str) -> Dsn:
+    def dsn(who: str) -> str:
+        user, password = (SUPERUSER, superuser) if who == SUPERUSER else (f"gonogo_{who}", roles[who])
+        return f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{DATABASE}"
+
+    return dsn
 
 
 def away(error: Exception) -> Problem:

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 import structlog
 
 from contracts.envelope import Fact
-from infra.eventlog import EventLog
+from infra.eventlog import EventLog, Head
 from infra.eventlog.log import facts as facts_of
 from infra.postgres import load_sql
 from infra.tail import Tail, database_away
@@ -114,16 +114,16 @@ class Feed:
         for listener in self._listeners:
             listener.hear((frame,))
 
-    async def end_of_log(self) -> int:
-        """The last position, from the log itself."""
-        return (await self._source.head()).position
+    async def head(self) -> Head:
+        """The last position and the epoch, from the log itself."""
+        return await self._source.head()
 
     @asynccontextmanager
     async def listening(self, plan: str | None, cut_off: Callable[[], None]) -> AsyncIterator[Listener]:
         """Hear everything after the listener's `since`, which is where the follower stands now."""
         async with self._joining:
             if not self._following.is_set():
-                self._position = await self.end_of_log()
+                self._position = (await self.head()).position
             listener = Listener(self._position, plan, cut_off)
             self._listeners.add(listener)
             self._following.set()

@@ -44,6 +44,7 @@ class Heard:
         self._response = response
         self.comments = 0
         self.retry = ""
+        self.epoch = response.headers["Gonogo-Epoch"]
 
     async def next(self) -> dict[str, str]:
         """The next event's fields; empty at the end."""
@@ -212,7 +213,7 @@ async def test_a_feed_ends_when_its_token_is_taken_back(site: Site, monkeypatch:
 
 async def test_a_position_that_the_log_does_not_have_is_refused(site: Site) -> None:
     answer = await site("GET", "/api/v1/feed", last_event_id="1000000")
-    assert (answer.status, answer.body["code"], answer.body["position"]) == (400, "invalid_parameter", 0)
+    assert (answer.status, answer.body["code"], answer.body["position"]) == (410, "another_log", 0)
     assert (await site("GET", "/api/v1/feed", last_event_id="x")).status == 400
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -11,8 +12,10 @@ from infra.config import Secret, Settings
 from infra.errors import Unavailable
 from infra.eventlog import EventLog
 from infra.eventlog.history import AnotherLog
+from infra.eventlog.restored import renew
 from infra.ground import open_ground
 from tests.support.facts import append, change, command, cut
+from tests.support.gonogo import gonogo
 from tests.support.servers import Dsns, Nats, Postgres
 from tests.support.wait import PATIENCE_SECONDS, eventually
 
@@ -149,3 +152,50 @@ async def test_a_service_whose_follower_waits_behind_the_end_of_a_restored_log_e
         assert isinstance(ground.failed.exception(), AnotherLog)
     assert await head(dsns) == 20
     assert max(seen) == 30
+
+
+async def test_the_operators_word_gives_the_log_a_new_epoch_and_ends_who_knew_the_old_one(
+    log: EventLog, dsns: Dsns
+) -> None:
+    await append(log, 5)
+    before = await log.head()
+    env = {"GONOGO_DATABASE_URL": dsns.admin}
+    done = await gonogo("log", "restored", "--yes", "-o", "json", env=env)
+    assert done.code == 0, done.err
+    told = msgspec.json.decode(done.out)
+    assert (told["old_epoch"], told["position"]) == (before.epoch, 5)
+    with pytest.raises(Unavailable):
+        await log.append(command("plan-0b", 0, [b"{}"]))
+    assert f"its epoch is {told['epoch']}" in await reason(log)
+    again = await renew(dsns.admin)
+    assert (again.old_epoch, again.position) == (told["epoch"], 5)
+    assert len({before.epoch, told["epoch"], again.epoch}) == 3
+
+
+async def test_the_operators_word_is_refused_where_nobody_could_go_on(log: EventLog, dsns: Dsns) -> None:
+    await append(log, 5)
+    epoch = (await log.head()).epoch
+    unasked = await gonogo("log", "restored", env={"GONOGO_DATABASE_URL": dsns.admin})
+    assert (unasked.code, "--yes" in unasked.err) == (2, True)
+    lesser = await gonogo("log", "restored", "--yes", env={"GONOGO_DATABASE_URL": dsns.of("planner")})
+    assert (lesser.code, "superuser" in lesser.err) == (2, True)
+    nobody = await gonogo(
+        "log", "restored", "--yes", env={"GONOGO_DATABASE_URL": "postgresql://gonogo@127.0.0.1:1/gonogo"}
+    )
+    assert (nobody.code, "does not answer" in nobody.err) == (3, True)
+    assert (await log.head()).epoch == epoch
+    await change(dsns, "delete from log.event where position = 4")
+    unsound = await gonogo("log", "restored", "--yes", env={"GONOGO_DATABASE_URL": dsns.admin})
+    assert unsound.code == 1
+    assert "not sound at its end, so nothing was changed: events are missing" in " ".join(unsound.err.split())
+    assert (await log.head()).epoch == epoch
+
+
+async def test_the_operators_word_names_the_projections_that_were_not_restored(log: EventLog, dsns: Dsns) -> None:
+    await append(log, 5)
+    await change(dsns, "insert into view.checkpoint (name, position) values ('plans', 9), ('record', 5)")
+    done = await gonogo("log", "restored", "--yes", env={"GONOGO_DATABASE_URL": dsns.admin})
+    assert done.code == 0, done.err
+    told = " ".join(done.err.split())
+    assert "goes on after position 5: no event gets an id that another one had" in told
+    assert "not restored with it: plans. Run `gonogo rebuild`" in told

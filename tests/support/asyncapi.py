@@ -42,7 +42,8 @@ Every event of GoNoGo, from the plan that is drafted to the hook that is answere
 * Keep `ce-leafhash` of what you have read. Before you create the consumer again, look at the message of your checkpoint by a
   direct get, and wait while there is none. Where it has another leaf hash, the log was restored from a backup: what you hold
   beyond the last event that is the same did not happen. The part of `ce-id` before the slash names the history; the stream's
-  metadata has it as `gonogo_epoch`.
+  metadata has it as `gonogo_epoch`. It is another one after a restore, so no `ce-id` is given to a second event; what is the
+  same in both histories comes again under new ids and its old leaf hashes.
 * A type is versioned by its name. `plan.sealed.v1` never changes its meaning; it may gain fields that can be absent. What
   cannot be said so gets a new name, `plan.sealed.v2`. Skip types and fields that you do not know. A field that has its default
   value is left out.

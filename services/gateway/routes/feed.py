@@ -8,6 +8,7 @@ from aiohttp.client_exceptions import ClientConnectionResetError
 
 from contracts import http as h
 from contracts.refusals import Fault, Refused
+from infra.eventlog import Head
 from services.gateway.bodies import Query
 from services.gateway.door import Authenticates
 from services.gateway.feed import Feed, Listener
@@ -36,12 +37,14 @@ def feed_routes(feed: Feed, metrics: Metrics, presences: Presences, people: Auth
             handler=LiveFeed(feed, metrics, presences, people).serve,
             name="feed",
             summary="Every event as it happens, by server-sent events. `id` is the log position; resume by Last-Event-ID. "
+            "A position that the log does not have is refused (`another_log`): it was restored from a backup, begin anew. "
             "With `plan` also the event `presence`, without an id. What only administrators may read has no data for others.",
             tag="feed",
             answer=h.FeedEvent,
             answer_media="text/event-stream",
             query=h.FeedQuery,
             headers=("Last-Event-ID",),
+            codes=("another_log",),
         )
     ]
 
@@ -58,9 +61,9 @@ class LiveFeed:
 
     async def serve(self, call: Call) -> web.StreamResponse:
         query = self._query.read(call.request)
-        end = await self._feed.end_of_log()
-        after = _start(call, query, end)
-        response = web.StreamResponse(headers=HEADERS)
+        head = await self._feed.head()
+        end, after = head.position, _start(call, query, head)
+        response = web.StreamResponse(headers={**HEADERS, "Gonogo-Epoch": head.epoch})
         await response.prepare(call.request)
         await response.write(RETRY)
         self._metrics.listeners.inc()
@@ -111,8 +114,12 @@ class LiveFeed:
             await write(response, DRAIN)
 
 
-def _start(call: Call, query: h.FeedQuery, end: int) -> int:
-    """After which position. Raises Refused for one that the log does not have yet: it is from another log."""
+def _start(call: Call, query: h.FeedQuery, head: Head) -> int:
+    """After which position. Raises Refused for one of another log: of another epoch, or one that this log does not have yet."""
+    end = head.position
+    if query.epoch is not None and query.epoch != head.epoch:
+        detail = f"The log was restored from a backup and has the epoch {head.epoch} now; begin anew."
+        raise Refused("another_log", detail, [Fault("epoch", "is another log's")], epoch=head.epoch, position=end)
     given = call.request.headers.get("Last-Event-ID", "").strip()
     if given:
         if not given.isascii() or not given.isdigit() or len(given) > 18:
@@ -122,8 +129,9 @@ def _start(call: Call, query: h.FeedQuery, end: int) -> int:
     else:
         after = end if query.after is None else query.after
     if after > end:
-        detail = f"The log is only at position {end}; the position that you have is of another log."
-        raise Refused("invalid_parameter", detail, [Fault("Last-Event-ID", "is beyond the log")], position=end)
+        detail = f"The log is only at position {end}, so the position that you have is of another log; begin anew."
+        fault = Fault("Last-Event-ID" if given else "after", "is beyond the log")
+        raise Refused("another_log", detail, [fault], epoch=head.epoch, position=end)
     return after
 
 

@@ -52,7 +52,7 @@ def log_stream_routes(
             answer_media="text/event-stream",
             query=h.LogQuery,
             headers=("Last-Event-ID",),
-            codes=("plan_not_found", "item_not_found", "run_not_found", "log_gone"),
+            codes=("plan_not_found", "item_not_found", "run_not_found", "log_gone", "another_log"),
         )
     ]
 
@@ -67,11 +67,25 @@ class LiveLogs:
         self._draining = draining
         self._query = Query(h.LogQuery)
 
+    async def _demand_reached(self, attempt: Attempt, offset: int) -> None:
+        """Raises Refused for a byte beyond a log that is complete. One that is being written may be about to get there."""
+        if not offset or not attempt.outcome or not attempt.log:
+            return
+        kept = await asyncio.to_thread(self._blobs.of_run, attempt.run)
+        size = sum(one.size for one in kept)
+        if kept and offset > size:
+            fault = Fault("Last-Event-ID", "is beyond the log")
+            detail = (
+                f"The log of this attempt has {size} bytes, so the byte that you have is of another one; begin anew."
+            )
+            raise Refused("another_log", detail, [fault], size=size)
+
     async def serve(self, call: Call) -> web.StreamResponse:
         query = self._query.read(call.request)
         plan, item = plan_of(call), item_of(call)
         attempt = attempt_of(await existing_plan(self._desk, plan), item, query.attempt)
         offset = _start(call, query)
+        await self._demand_reached(attempt, offset)
         await demand_kept(self._blobs, attempt)  # what cannot be read becomes a problem, not half an answer
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(call.request)
