@@ -129,11 +129,6 @@ _DETAILS = (
 )
 
 
-_IN_TARGET: Mapping[str, frozenset[str]] = {
-    "plan": frozenset({"item", "gate"}),
-    "callback": frozenset({"gate"}),
-    "letter": frozenset({"person", "kind"}),
-}
 _NAMED_BY: Mapping[str, str] = {"user": "user", "token": "token", "secret": "name"}
 """Streams whose every event names what it is about."""
 _TOLD = frozenset({*_DETAILS, "next", "restored"})
@@ -141,6 +136,13 @@ _BY_STATE = frozenset({"content", "changes", "items", "sections", "workflows", "
 """Fields of a plan's events that the comparison tells, or the versions of the plan."""
 _BY_REVISION = frozenset({"definition", "template"})
 """What is kept by revision and can be asked for by it."""
+_ELSEWHERE: Mapping[str, frozenset[str]] = {
+    "plan": _TOLD | _BY_STATE | {"item", "gate"},
+    "callback": _TOLD | {"gate"},
+    "letter": _TOLD | {"person", "kind"},
+}
+"""By category of stream, the fields that stand in other parts of the entry."""
+_ELSEWHERE_ELSE = _TOLD | _BY_REVISION
 DEFINED = frozenset({"freeze.put.v1", "endpoint.put.v1", "workflow.revised.v1", "template.revised.v1"})
 """Events that say a thing anew, whole: told by comparing them with the one before."""
 
@@ -186,17 +188,12 @@ def _public(type_name: str, payload: bytes) -> dict[str, Any]:
 
 def _said(fact: Fact, data: dict[str, Any]) -> dict[str, Any]:
     """What the event says beside the target, the detail and what the comparison of states tells. Of long lists the beginning."""
-    kind = category(fact.stream)
-    left_out = _BY_STATE if kind == "plan" else _BY_REVISION
-    elsewhere = _IN_TARGET.get(kind, frozenset())
-    said: dict[str, Any] = {}
-    for name, value in data.items():
-        if name in _TOLD or name in left_out or name in elsewhere:
-            continue
-        if isinstance(value, list) and len(value) > _MOST_ITEMS:
-            said[f"{name} in all"] = len(value)
-            value = value[:_MOST_ITEMS]
-        said[name] = value
+    elsewhere = _ELSEWHERE.get(category(fact.stream), _ELSEWHERE_ELSE)
+    said = {name: value for name, value in data.items() if name not in elsewhere}
+    long = [name for name, value in said.items() if type(value) is list and len(value) > _MOST_ITEMS]
+    for name in long:
+        said[f"{name} in all"] = len(said[name])
+        said[name] = said[name][:_MOST_ITEMS]
     return said
 
 
