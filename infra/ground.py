@@ -13,6 +13,7 @@ from infra.checkpoint import Projection
 from infra.clock import Clock, SystemClock
 from infra.config import Settings
 from infra.eventlog import EventLog
+from infra.postgres import PATIENCE_SECONDS
 from infra.projection import Projector
 from infra.recent import RecentLog
 from infra.tail import Tail, Wake
@@ -109,16 +110,22 @@ class Ground:
 
 @asynccontextmanager
 async def open_ground(
-    name: str, settings: Settings, clock: Clock | None = None, *, traced: bool = True
+    name: str,
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    traced: bool = True,
 ) -> AsyncIterator[Ground]:
     """Opens the log and makes the bus, which the caller starts after declaring what it serves.
 
-    On leaving: the bus answers what it has taken, the background work stops, the log sends what is queued, and then the
-    spans of all that. `traced`: it does something that is worth spans.
+    `patience_seconds` is how long a silent database is waited for. On leaving: the bus answers what it has taken, the
+    background work stops, the log sends what is queued, and then the spans of all that. `traced`: it does something that
+    is worth spans.
     """
     tracing = open_tracing(name, settings.otel_exporter_otlp_endpoint) if traced else None
     try:
-        async with _open_ground(name, settings, clock, tracing) as ground:
+        async with _open_ground(name, settings, clock, patience_seconds, tracing) as ground:
             yield ground
     finally:
         if tracing is not None:
@@ -127,9 +134,9 @@ async def open_ground(
 
 @asynccontextmanager
 async def _open_ground(
-    name: str, settings: Settings, clock: Clock | None, tracing: "Tracing | None"
+    name: str, settings: Settings, clock: Clock | None, patience_seconds: float, tracing: "Tracing | None"
 ) -> AsyncIterator[Ground]:
-    log = await EventLog.open(settings.database_url.reveal())
+    log = await EventLog.open(settings.database_url.reveal(), patience_seconds=patience_seconds)
     bus = Bus(settings.nats_url, name=name, user=settings.nats_user, password=settings.nats_password.reveal())
     ground = Ground(log, bus, clock or SystemClock(), tracing)
     bus.on_wake(ground.wake.set)

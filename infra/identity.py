@@ -5,6 +5,7 @@ Kept in the schema `identity`, outside the log. Users and groups are plain ids h
 shown once, when it is made. It decides nothing about plans.
 """
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -46,6 +47,7 @@ _STATEMENTS = (
     "names",
 )
 _REMEMBERED = 4_096
+_PATIENCE_SECONDS = 8.0
 
 
 class User(msgspec.Struct, frozen=True):
@@ -113,7 +115,12 @@ class Identities:
         """
         wanted = tuple(sorted({group.removeprefix("group:") for group in groups}))
         demand_ids(id, wanted)
-        async with _answering(), self._pool.acquire() as conn, conn.transaction():
+        async with (
+            _answering(),
+            asyncio.timeout(_PATIENCE_SECONDS),
+            self._pool.acquire() as conn,
+            conn.transaction(),
+        ):
             now = self._clock.now()
             kept = await conn.fetchval(self._sql["user_put"], id, name, administrator, active, now, email)
             await conn.execute(self._sql["memberships_drop"], id, list(wanted))

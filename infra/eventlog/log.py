@@ -69,12 +69,18 @@ class EventLog:
 
     @classmethod
     async def open(
-        cls, dsn: str, *, pool_size: int = 4, coalesce: CoalesceLimits | None = None, any_history: bool = False
+        cls,
+        dsn: str,
+        *,
+        pool_size: int = 4,
+        coalesce: CoalesceLimits | None = None,
+        any_history: bool = False,
+        patience_seconds: float | None = None,
     ) -> Self:
         """Connects the writer and the pool; raises what asyncpg raises when the server cannot be reached now.
 
         Each new connection must show the log that was seen before, else `failed` completes; with `any_history` it need not,
-        for who remembers nothing of it.
+        for who remembers nothing of it. `patience_seconds`: as of `open_pool`.
         """
         limits = coalesce or CoalesceLimits()
         history = History()
@@ -94,7 +100,9 @@ class EventLog:
         history.on_another = coalescer.fail
         try:
             await coalescer.open()
-            pool = await open_pool(dsn, size=pool_size + 1, admit=admit)  # one is kept
+            pool = await open_pool(  # one is kept
+                dsn, size=pool_size + 1, admit=admit, patience_seconds=patience_seconds
+            )
         except BaseException:
             await coalescer.close()
             raise
@@ -182,6 +190,8 @@ class EventLog:
         try:
             try:
                 return await self._kept.fetch(query, *arguments, timeout_seconds=_READ_SECONDS)
+            except TimeoutError:  # an OSError as well; who has waited so long is not made to wait once more
+                raise
             except _LOST:
                 return await self.pool.fetch(query, *arguments, timeout=_READ_SECONDS)
         except (*_LOST, TimeoutError) as error:

@@ -67,6 +67,8 @@ log = structlog.get_logger(__name__)
 
 _REMEMBERED_PLANS = 256
 _LINGERING_SECONDS = 2.0
+_PATIENCE_SECONDS = 8.0
+"""With a database that says nothing; then a request is a 503. Those who ask have timeouts of their own."""
 _GATHER_SECONDS = 0.002
 """The feed waits this long after a wake-up: what comes together is read together."""
 
@@ -100,7 +102,7 @@ class Gateway:
 @asynccontextmanager
 async def build(settings: GatewaySettings, clock: Clock | None = None) -> AsyncIterator[Gateway]:
     """The running gateway. On leaving it says that it is not ready, ends the feeds, finishes what it has begun."""
-    async with open_ground("gateway", settings, clock) as ground:
+    async with open_ground("gateway", settings, clock, patience_seconds=_PATIENCE_SECONDS) as ground:
         parts = _parts(ground, settings)
         ground.run(parts.feed.run(), "live feed")
         ground.run(parts.health.run(), "health")

@@ -11,6 +11,7 @@ from infra.bus.mirror import Mirror
 from infra.clock import SystemClock
 from infra.eventlog import EventLog
 from infra.ground import Ground
+from infra.postgres import PATIENCE_SECONDS
 from infra.relay import STANDING_BY, LogWatch, Relay
 from infra.relay.metrics import RelayMetrics
 from services.relay.config import Settings
@@ -44,7 +45,9 @@ class RelayService:
 async def build(settings: Settings) -> AsyncIterator[RelayService]:
     """The running relay. It does not hear its own bell: the database's rings for it."""
     dsn = settings.database_url.reveal()
-    log = await EventLog.open(dsn, pool_size=2, any_history=True)  # the relay compares it with the mirror
+    log = await EventLog.open(  # any history: the relay compares it with the mirror
+        dsn, pool_size=2, any_history=True, patience_seconds=PATIENCE_SECONDS
+    )
     bus = Bus(settings.nats_url, name="relay", user=settings.nats_user, password=settings.nats_password.reveal())
     ground = Ground(log, bus, SystemClock())
     metrics = RelayMetrics(REGISTRY)
