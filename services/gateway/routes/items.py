@@ -34,14 +34,15 @@ def item_orders(orders: Orders) -> list[Route]:
             "Confirm that a text item is done.",
             h.Completion,
             lambda call, body: c.CompleteItem(plan=plan_of(call), item=item_of(call), remark=body.remark),
-            *("item_not_todo", "item_needs", "wrong_item_type", "sub_steps_open"),
+            *("item_not_todo", "item_settled", "item_needs", "wrong_item_type", "sub_steps_open"),
         ),
         route(
             "execute",
             "Run a workflow item.",
             h.Nothing,
             lambda call, _: c.ExecuteItem(plan=plan_of(call), item=item_of(call)),
-            *("item_not_todo", "item_needs", "wrong_item_type", "runner_not_allowed", "workflow_not_found"),
+            *("item_not_todo", "item_running", "item_settled", "item_needs", "wrong_item_type"),
+            *("output_missing", "invalid_workflow", "runner_not_allowed", "workflow_not_found"),
         ),
         route(
             "skip",
@@ -62,14 +63,15 @@ def item_orders(orders: Orders) -> list[Route]:
             "Run a failed item again, from the step that failed.",
             h.Nothing,
             lambda call, _: c.RetryItem(plan=plan_of(call), item=item_of(call)),
-            *("item_not_failed", "wrong_item_type", "runner_not_allowed", "workflow_not_found"),
+            *("item_not_failed", "item_running", "item_needs", "wrong_item_type"),
+            *("output_missing", "invalid_workflow", "runner_not_allowed", "workflow_not_found"),
         ),
         route(
             "waive",
             "Accept a failed item as it is, with a reason.",
             h.Reason,
             lambda call, body: c.WaiveItem(plan=plan_of(call), item=item_of(call), reason=body.reason),
-            *("reason_required", "item_not_failed"),
+            *("reason_required", "item_not_failed", "item_running"),
         ),
         route(
             "tick",
@@ -78,7 +80,7 @@ def item_orders(orders: Orders) -> list[Route]:
             lambda call, body: c.TickSubStep(
                 plan=plan_of(call), item=item_of(call), step=body.step, ticked=body.ticked
             ),
-            *("sub_step_not_found", "item_not_todo", "wrong_item_type"),
+            *("sub_step_not_found", "item_not_todo", "item_settled", "item_needs"),
         ),
     ]
 
