@@ -28,6 +28,7 @@ from services.executor.views import Workflow
 
 DEFINITION_BYTES = 32 * 1024
 _REFERENCE = re.compile(r"\{\{([^{}]*)\}\}")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)@")
 _RESERVED = ("GONOGO_", "INPUT_")
 
 
@@ -97,8 +98,22 @@ def _step_faults(path: str, step: ScriptStep | HttpStep, inputs: frozenset[str])
                 )
             if not step.expect:
                 yield Fault(f"{path}/expect", "is empty, so the step could never pass")
+            if _tells_credential(step.url):
+                detail = (
+                    "carries a user or password, which everybody would see; use a credential input: {{inputs.NAME}}"
+                )
+                yield Fault(f"{path}/url", detail, "credential_in_clear")
             for where, text in (("url", step.url), ("body", step.body), *_headers(step)):
                 yield from _reference_faults(f"{path}/{where}", text, inputs)
+
+
+def _tells_credential(url: str) -> bool:
+    """Whether something is written out before the `@` of the host: the password, or what stands there alone."""
+    authority = _AUTHORITY.match(url)
+    if authority is None:
+        return False
+    user, colon, password = _REFERENCE.sub("", authority[1]).partition(":")
+    return bool(password if colon else user)
 
 
 def _headers(step: HttpStep) -> Iterator[tuple[str, str]]:

@@ -109,6 +109,18 @@ def test_a_credential_has_no_default_in_clear() -> None:
     }
 
 
+@pytest.mark.parametrize("before", ["ci:hunter2@", "hunter2@", ":hunter2@", "{{inputs.version}}:hunter2@", "a@b:c@"])
+def test_an_address_tells_no_password(before: str) -> None:
+    step = HttpStep(name="call", url=f"https://{before}ci.example.com/go?mail=a@b")
+    assert faults(step) == {"/stages/0/steps/0/url": "credential_in_clear"}
+
+
+@pytest.mark.parametrize("before", ["", "ci:{{inputs.token}}@", "{{inputs.token}}@"])
+def test_an_address_may_take_its_password_from_an_input(before: str) -> None:
+    step = HttpStep(name="call", url=f"https://{before}ci.example.com/go?mail=a@b", body="a:b@c")
+    assert len(asked(replace(DEPLOY, stages=(Stage(name="all", steps=(step,)),)))) == 1
+
+
 def test_a_definition_too_large_for_its_event_is_refused() -> None:
     steps = tuple(ScriptStep(name=f"s{n}", script="x" * 19_000) for n in range(2))
     assert faults(*steps) == {"": "too_large"}
