@@ -112,8 +112,17 @@ def _address(keys: str) -> str | None:
     return keys
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Followed to https alone, for the reason that `_address` gives."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.startswith("https://"):
+            raise OSError("the address of the JWKS leads to one that does not begin with https://")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _fetch(address: str) -> str:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Redirects())
     with opener.open(address, timeout=_FETCH_SECONDS) as answer:
         return str(answer.read(1 << 20), "utf-8")
 

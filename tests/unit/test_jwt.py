@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,30 @@ async def test_who_shows_an_unknown_key_id_makes_nobody_else_wait_for_the_issuer
     finally:
         answering.set()
     assert await stranger is None
+
+
+async def test_keys_are_not_fetched_from_where_a_redirect_leaves_https() -> None:
+    asked: list[str] = []
+
+    class Issuer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = settings().keys.reveal().encode()
+            self.send_response(302 if self.path == "/moved" else 200)
+            self.send_header("Location", "/jwks")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Issuer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert await check(keys=Secret(f"{address}/jwks")).claims(token(SOUND)) is not None
+        assert await check(keys=Secret(f"{address}/moved")).claims(token(SOUND)) is None
+        await asyncio.to_thread(server.shutdown)
+    assert asked == ["/jwks", "/moved"]
 
 
 def weak_pem() -> str:
