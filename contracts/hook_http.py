@@ -24,6 +24,13 @@ class DeliveryQuery(Read, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(max_length=200)] = ""
 
 
+class PlanDeliveryQuery(Read, frozen=True, kw_only=True):
+    """The page of a plan's deliveries."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 500
+    cursor: Annotated[str, Meta(max_length=200)] = ""
+
+
 class Resending(Read, frozen=True, kw_only=True):
     """Which deliveries are tried again now: these `deliveries`, or all that the other fields find, the oldest first.
 

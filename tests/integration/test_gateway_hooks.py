@@ -133,7 +133,7 @@ async def test_dead_deliveries_are_found_explained_and_all_resent(site: Site) ->
 async def test_pages_of_deliveries_show_each_once(site: Site) -> None:
     async with Receiver() as receiver:
         await put(site, "paged", receiver.url, format="both", events=["finish_planning", "plan.>"])
-        await sealed(site)
+        plan = await sealed(site)
         await deliveries(site, "endpoint=paged", "delivered", 4)
         path = "/api/v1/deliveries?endpoint=paged&limit=3"
         first = (await site("GET", path, as_="ada")).body
@@ -142,6 +142,15 @@ async def test_pages_of_deliveries_show_each_once(site: Site) -> None:
     assert len(seen) == len(set(seen)) == 4
     assert last["next"] is None
     assert (await site("GET", "/api/v1/deliveries")).status == 403
+    path, of_plan = f"/api/v1/plans/{plan}/deliveries?limit=1", []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await site("GET", f"{path}&cursor={cursor}")).body
+        cursor = page["next"]
+        assert len(page["deliveries"]) == 1
+        of_plan += [row["id"] for row in page["deliveries"]]
+    assert set(seen) <= set(of_plan)
+    assert len(of_plan) == len(set(of_plan))
 
 
 async def test_a_gates_hooks_are_sent_again_under_their_ids_with_the_same_code(site: Site) -> None:

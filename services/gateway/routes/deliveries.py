@@ -74,6 +74,7 @@ def _reading(reading: "Reading") -> list[Route]:
             summary="The hooks that went out for a plan, and how they fared.",
             tag="hooks",
             answer=d.DeliveryPage,
+            query=d.PlanDeliveryQuery,
             codes=("plan_not_found",),
         ),
         Route(
@@ -127,6 +128,7 @@ class Reading:
         self._page = load_sql(_PACKAGE, "deliveries")
         self._one = load_sql(_PACKAGE, "delivery")
         self._query = Query(d.DeliveryQuery)
+        self._plan_query = Query(d.PlanDeliveryQuery)
 
     async def many(self, call: Call) -> web.StreamResponse:
         query = self._query.read(call.request)
@@ -136,7 +138,8 @@ class Reading:
 
     async def of_plan(self, call: Call) -> web.StreamResponse:
         plan = plan_of(call)
-        page = await self._found(d.DeliveryQuery(plan=plan, limit=500))
+        query = self._plan_query.read(call.request)
+        page = await self._found(d.DeliveryQuery(plan=plan, limit=query.limit, cursor=query.cursor))
         if not page.deliveries:
             await existing_plan(self._desk, plan)
         return json_answer(page)
