@@ -62,6 +62,7 @@ class History:
         self._epoch = ""
         self.end: Position = 0
         self._newest: Fact | None = None
+        self._another = ""
         self._query = load_sql("infra.eventlog", "history")
         self.on_another: Callable[[AnotherLog], None] | None = None
 
@@ -75,17 +76,24 @@ class History:
 
     async def check(self, connection: "AnyConnection") -> None:
         """Compare what is known with what this connection shows. Raises AnotherLog, and what asyncpg raises."""
+        if self._another:
+            raise AnotherLog(self._another)
         known = self._known()  # before asking: others go on reading meanwhile
         record = await connection.fetchrow(self._query, known.position, timeout=CONNECT_SECONDS)
         if record is None:
             return  # a log without a head is somebody else's fault to tell
         if reason := difference(known, record["epoch"], record["position"], record["leaf"]):
-            error = AnotherLog(reason)
+            raise self._ended(reason)
+        self._epoch = known.epoch or record["epoch"]
+
+    def _ended(self, reason: str) -> AnotherLog:
+        error = AnotherLog(reason)
+        if not self._another:  # others may have asked at the same time
+            self._another = reason
             log.error("another_log", reason=reason)
             if self.on_another is not None:
                 self.on_another(error)
-            raise error
-        self._epoch = known.epoch or record["epoch"]
+        return error
 
     def _known(self) -> Known:
         newest = self._newest

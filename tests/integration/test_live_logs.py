@@ -132,11 +132,13 @@ async def test_who_comes_back_goes_on_after_the_last_byte_that_they_saw(site: Si
         over.write(b"d\n")
         assert await again.text(2) == "d\n"
         over.close()
-        await running.end()
+        await running.end(log="ab" * 32)
         assert (await again.next())["event"] == "end"
     step.abandon()
     async with viewing(site, running.path, Last_Event_ID=again.last_id) as after:
         assert (await after.next())["event"] == "end"
+    beyond = await site("GET", running.path, Last_Event_ID=str(int(again.last_id) + 1))
+    assert (beyond.status, beyond.body["code"], beyond.paths) == (410, "another_log", ["Last-Event-ID"])
 
 
 async def test_a_byte_that_is_none_and_an_item_without_a_run_are_clear_problems(site: Site) -> None:
