@@ -2,6 +2,8 @@
 
 set positional-arguments
 
+# `exec`: a signal to just must reach the program, not a shell between them that would leave it running.
+
 venv := justfile_directory() / ".venv"
 bin := venv / "bin"
 
@@ -11,19 +13,19 @@ help:
 
 # start the whole system on embedded servers; Ctrl-C stops it
 up *ARGS: (_install "requirements.txt")
-    @"{{bin}}/gonogo" up "$@"
+    @exec "{{bin}}/gonogo" up "$@"
 
 # stop a system that was started in the default data folder
 down *ARGS: (_install "requirements.txt")
-    @"{{bin}}/gonogo" down "$@"
+    @exec "{{bin}}/gonogo" down "$@"
 
 # drive a real release through a temporary system, from a checklist to success
 demo *ARGS: (_install "requirements.txt")
-    @"{{bin}}/gonogo" demo "$@"
+    @exec "{{bin}}/gonogo" demo "$@"
 
 # every test, on real servers; two at a time, since most of them wait for something
 test *ARGS: (_install "requirements-dev.txt")
-    @"{{bin}}/python" -m pytest -n 2 --dist loadgroup "$@"
+    @exec "{{bin}}/python" -m pytest -n 2 --dist loadgroup "$@"
 
 # formatting, lint, types, import rules: what CI checks besides the tests
 check: (_install "requirements-dev.txt")
@@ -34,7 +36,7 @@ check: (_install "requirements-dev.txt")
 
 # speed and size, as ratios against floors and peers in one interleaved run; also written as JSON
 bench *ARGS: (_install "requirements-dev.txt") (_install "requirements-bench.txt")
-    @"{{bin}}/python" -m tests.bench "$@"
+    @exec "{{bin}}/python" -m tests.bench "$@"
 
 # write the JSON Schemas of the words, the AsyncAPI document and the decision tables anew
 words: (_install "requirements-dev.txt")

@@ -125,7 +125,9 @@ def _pending(done: Sequence[asyncpg.Record], wanted: Sequence[Migration]) -> lis
         title = f"{record['number']:04d}_{record['name']}"
         migration = ours.pop(record["number"], None)
         if migration is None:
-            raise Misconfigured(f"The database has migration {title}, which is newer than this version of the program.")
+            raise Misconfigured(
+                f"The database has migration {title}, which is newer than this version of the program; use the newer one."
+            )
         if record["sha256"] != migration.sha256:
             raise Misconfigured(f"Migration {title} was applied with another text than this version has.")
     if done and ours and min(ours) < done[-1]["number"]:

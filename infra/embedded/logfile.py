@@ -22,11 +22,21 @@ def rotate(log: Path, largest_bytes: int = _LARGEST_BYTES) -> None:
                 newer.replace(older)
 
 
+def length(log: Path) -> int:
+    """In bytes; 0 where there is none."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
 def last_words(log: Path, since: int = 0) -> str:
-    """What a program said last before it ended (after byte `since`), preferring what looks like the fault."""
+    """What a program said last before it ended (after byte `since`, where the file was not begun anew), preferring what
+    looks like the fault."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
+            since = since if since <= size else 0
             file.seek(max(since, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:

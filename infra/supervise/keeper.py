@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable
 
 from infra.embedded.child import Child
-from infra.embedded.logfile import last_words
+from infra.embedded.logfile import last_words, length
 from infra.errors import Misconfigured
 from infra.supervise.report import Reporter
 from infra.supervise.spec import GaveUp
@@ -36,6 +36,8 @@ class Keeper:
         self._asked_to_restart = False
         self._deaths: deque[float] = deque(maxlen=_DEATHS)
         self._pause = _FIRST_PAUSE_SECONDS
+        self._log_before = 0
+        """How long the log was before this life: what stands there is an earlier one's."""
         self.ready = asyncio.Event()
 
     @property
@@ -87,6 +89,7 @@ class Keeper:
         """Exit code, whether it was ever ready, and how long it lived, in seconds."""
         loop = asyncio.get_running_loop()
         born = loop.time()
+        self._log_before = length(self._workload.log)
         try:
             child = await self._workload.start()
         except Misconfigured as fault:
@@ -112,12 +115,14 @@ class Keeper:
             self._deaths.clear()
             return
         log = self._workload.log
+        words = last_words(log, self._log_before)
         if code == _MISCONFIGURED:
-            raise GaveUp(f"{self.name} cannot start: {last_words(log)} (see {log})")
+            raise GaveUp(f"{self.name} cannot start: {words} (see {log})")
         now = asyncio.get_running_loop().time()
         self._deaths.append(now)
         if len(self._deaths) == _DEATHS and now - self._deaths[0] < _DEATHS_WITHIN_SECONDS:
-            raise GaveUp(f"{self.name} ended {_DEATHS} times before it was ready: {last_words(log)} (see {log})")
+            last = f"at last it {_ending(code)}: {words}"
+            raise GaveUp(f"{self.name} ended {_DEATHS} times before it was ready; {last} (see {log})")
 
 
 def _ending(code: int) -> str:

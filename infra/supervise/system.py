@@ -203,7 +203,7 @@ class System:
                 await asyncio.sleep(_AGAIN_SECONDS)  # it died under us; its keeper starts it again
             else:
                 break
-        self._report.step(f"postgres is ready, {applied} migrations applied")
+        self._report.step(f"postgres is ready, {applied} migration{'' if applied == 1 else 's'} applied")
         environments.start_file.touch()
 
     async def _until_ready(self, name: str) -> None:

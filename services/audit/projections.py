@@ -11,7 +11,7 @@ from contracts.plan import Plan
 from contracts.record import Entry
 from infra.plan_states import PlanStates, ReadStream, by_stream
 from infra.postgres import load_sql
-from services.audit.views import DEFINED, entry
+from services.audit.views import DEFINED, NAMED, entry, name_in
 
 if TYPE_CHECKING:
     from infra.checkpoint import Connection
@@ -32,6 +32,7 @@ class Record:
         self._states = PlanStates(read_stream)
         self._put = load_sql(_PACKAGE, "put_entries")
         self._put_streams = load_sql(_PACKAGE, "put_streams")
+        self._read_first = load_sql(_PACKAGE, "read_first")
         self._read_streams = load_sql(_PACKAGE, "read_streams")
         self._read_earlier = load_sql(_PACKAGE, "read_earlier")
 
@@ -41,10 +42,12 @@ class Record:
         for stream, own in by_stream(facts, "plan").items():
             await self._fold(stream, own, around)
         plans = await self._plans(conn, facts)
+        names = await self._names(conn, facts)
         rows = []
         for fact in facts:
             earlier = await self._before(conn, fact) if fact.type in DEFINED else None
-            made = entry(fact, *around.get(fact.position, (None, None)), earlier=earlier)
+            before, after = around.get(fact.position, (None, None))
+            made = entry(fact, before, after, earlier, names.get(fact.stream, ""))
             if made is not None:
                 rows.append(_row(plans.get(fact.stream, _INSTALLATION), fact, made))
         if rows:
@@ -63,6 +66,14 @@ class Record:
             before, plan = plan, evolve(plan, fact)
             around[fact.position] = (before, plan)
         self._states.keep(stream, plan)
+
+    async def _names(self, conn: "Connection", facts: list[Fact]) -> dict[str, str]:
+        """Stream -> name, for those whose facts here do not say it: their first one did."""
+        nameless = {one.stream for one in facts if category(one.stream) in NAMED and not name_in(one.type, one.payload)}
+        if not nameless:
+            return {}
+        rows = await conn.fetch(self._read_first, list(nameless))
+        return {row["stream"]: name_in(row["type"], bytes(row["payload"])) for row in rows}
 
     async def _plans(self, conn: "Connection", facts: list[Fact]) -> dict[str, str]:
         """Stream -> plan, for all streams of these facts that belong to one."""

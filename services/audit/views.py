@@ -110,6 +110,9 @@ VERBS: Mapping[str, str] = {
 SILENT = frozenset({"run.claimed.v1", "plan.items_digested.v1"})
 """Event types that make no entry. A test demands every known type in `VERBS` or here."""
 
+NAMED = frozenset({"freeze", "template", "workflow", "endpoint", "list"})
+"""Categories of streams that people know by a name."""
+
 _MOST_ITEMS = 20
 """How many items of one fact are told whole."""
 
@@ -148,11 +151,16 @@ DEFINED = frozenset({"freeze.put.v1", "endpoint.put.v1", "workflow.revised.v1", 
 
 
 def entry(
-    fact: Fact, before: Plan | None = None, after: Plan | None = None, earlier: bytes | None = None
+    fact: Fact,
+    before: Plan | None = None,
+    after: Plan | None = None,
+    earlier: bytes | None = None,
+    name: str = "",
 ) -> Entry | None:
     """The entry of a fact; `before` and `after` are the plan around it, for facts of a plan's stream.
 
-    `earlier`: for one of `DEFINED`, the payload of the one before it in its stream.
+    `earlier`: for one of `DEFINED`, the payload of the one before it in its stream. `name`: what the stream's first event
+    calls it, for a stream of `NAMED` whose fact does not say.
     """
     if fact.type in SILENT:
         return None
@@ -163,15 +171,15 @@ def entry(
         old, new = said.pop("before", {}), said.pop("rights")
     if earlier is not None:
         was = _said(fact, _public(fact.type, earlier))
-        names = [name for name in was | said if was.get(name) != said.get(name)]
-        old, new = ({name: side[name] for name in names if name in side} for side in (was, said))
+        names = [one for one in was | said if was.get(one) != said.get(one)]
+        old, new = ({one: side[one] for one in names if one in side} for side in (was, said))
     return Entry(
         position=fact.position,
         at=rfc3339(fact.at) or "",
         actor=fact.actor,
         channel=fact.channel,
         verb="restore" if data.get("restored") else VERBS.get(fact.type, fact.type),
-        target=_target(fact, data),
+        target=_target(fact, data, name),
         detail=_detail(data),
         before=old,
         after=new,
@@ -197,8 +205,24 @@ def _said(fact: Fact, data: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _target(fact: Fact, data: dict[str, Any]) -> str:
+def name_in(type_name: str, payload: bytes) -> str:
+    """What an event of a stream of `NAMED` calls its stream; "" where it does not say."""
+    return _name(_public(type_name, payload))
+
+
+def _name(data: dict[str, Any]) -> str:
+    if definition := data.get("definition"):
+        return f"{definition['project']}/{definition['name']}"
+    return str(data.get("freeze", data).get("name", ""))
+
+
+def _target(fact: Fact, data: dict[str, Any], name: str) -> str:
     kind = category(fact.stream)
+    if kind in NAMED:
+        name = _name(data) or name
+        return f"{kind} {name}" if name else fact.stream
+    if kind == "delegation":
+        return str(data["to"])
     if kind == "plan":
         if "item" in data:
             return f"item {data['item']}"

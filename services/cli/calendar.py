@@ -7,7 +7,7 @@ from typing import Any
 
 from cyclopts import Parameter
 
-from services.cli.options import READ, Reading, asking, segment
+from services.cli.options import READ, File, Reading, asking, segment
 from services.cli.output import Output, when
 from services.cli.problems import usage
 
@@ -82,7 +82,7 @@ def _show(output: Output, calendar: dict[str, Any]) -> None:
 
 
 async def export(
-    file: str = "-",
+    file: File = "-",
     /,
     *,
     what: Wanted = ALL,

@@ -217,6 +217,10 @@ def _retry_after(response: aiohttp.ClientResponse) -> float:
 def _why(error: Exception) -> str:
     """The reason in a few words. Some of these exceptions have an empty text."""
     match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not one to trust"
+        case aiohttp.ClientConnectorSSLError():
+            return "it does not speak TLS"
         case aiohttp.ClientConnectorError():
             return os.strerror(error.errno).lower() if error.errno else "no connection"
         case TimeoutError():

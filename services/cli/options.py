@@ -43,7 +43,7 @@ def _no_option(_type: object, name: object) -> None:
 
 
 File = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
-"""A file that is read; `-` is stdin."""
+"""A file; `-` is stdin, or stdout where one is written."""
 
 READ, WRITE = Reading(), Writing()
 """The options as they are when none is given."""

@@ -82,7 +82,7 @@ class ProblemDocument(msgspec.Struct):
 def problem_of(status: int, body: bytes) -> Problem:
     """The problem that a gateway's answer says. A body that is no problem document is never shown as it is."""
     document = _document(body)
-    exit_code = exit_of_status(status)
+    exit_code = Exit.USAGE if document.code == "invalid_parameter" else exit_of_status(status)
     sentence = document.detail or document.title or f"The gateway answered with status {status}."
     if status == 401 or (exit_code is Exit.STALE and not document.detail):
         sentence = f"{sentence} {_HINTS[exit_code]}"

@@ -89,10 +89,13 @@ async def show(name: str, /, *, revision: int | None = None, reading: Reading = 
     Parameters
     ----------
     name
-        The template's name.
+        The template's name; NAME@3 is its third revision.
     revision
         Which revision, from 1 on. Default: the newest.
     """
+    head, at, number = name.rpartition("@")
+    if at and number.isdecimal() and revision is None:
+        name, revision = head, int(number)
     async with asking(reading) as (gateway, output):
         answer = await gateway.get(f"{_TEMPLATES}/{segment(name)}", revision=revision)
         if output.as_json:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -48,4 +49,7 @@ def _tell(url: str, tokens: dict[str, str], folder: Path) -> None:
     rows = [(person.id, person.part, tokens[person.id]) for person in PEOPLE]
     output.pairs({"Address": url, "Data": str(folder), "Logs": str(folder / "logs")})
     output.table(("user", "part", "token"), rows)
-    output.note(f"\nexport GONOGO_URL={url} GONOGO_TOKEN=<one of these tokens>, then: gonogo plan list\nCtrl-C stops.")
+    program = "gonogo" if shutil.which("gonogo") else Path(sys.executable).with_name("gonogo")
+    output.note(
+        f"\nexport GONOGO_URL={url} GONOGO_TOKEN=<one of these tokens>, then: {program} plan list\nCtrl-C stops."
+    )

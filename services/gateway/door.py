@@ -43,6 +43,8 @@ _MOST_ASKED = (
     f"{_PLAN}/items/{{item}}/tick",
 )
 """aiohttp tries the addresses that begin alike one after the other, and those of plans are fifty."""
+_STREAM = "text/event-stream"
+"""What has no end has no HEAD; everything else that can be read has one (RFC 9110, section 9.1)."""
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines; not worth a line each."""
 
@@ -77,7 +79,10 @@ class Door:
         middleware = door if self._tracing is None else self._traced(self._tracing)
         app = web.Application(middlewares=[middleware], client_max_size=LARGEST_BODY_BYTES)
         for route in sorted(self._routes, key=_as_tried):
-            app.router.add_route(route.method, route.path, partial(self._serve, route), expect_handler=_expectation)
+            serve = partial(self._serve, route)
+            app.router.add_route(route.method, route.path, serve, expect_handler=_expectation)
+            if route.method == "GET" and route.answer_media != _STREAM:
+                app.router.add_route("HEAD", route.path, serve)
         return app
 
     def _traced(self, tracing: "Tracing") -> Middleware:

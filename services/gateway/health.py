@@ -6,7 +6,7 @@ Looked at once a second in the background, so that asking is free and a thousand
 import asyncio
 
 from infra.bus import Bus
-from infra.postgres import Pool, load_sql
+from infra.postgres import Pool, Row, load_sql
 from services.gateway.listing import PLANS, RECORD
 
 _EVERY_SECONDS = 1.0
@@ -36,15 +36,26 @@ class Health:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        while True:
+        me = asyncio.current_task()
+        # asyncpg may take a cancellation for its own time limit, in Python 3.11; it was meant for us all the same.
+        while me is None or not me.cancelling():
             self._database = await self._look()
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def _look(self) -> tuple[str, ...]:
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                rows = await self._pool.fetch(self._lag, [PLANS, RECORD])
+            rows = await self._ask()
         except Exception:  # whatever it is, work sent here would meet it too
             return ("the database does not answer",)
         late = [row for row in rows if row["lag"] > self._most_lag_events]
         return tuple(f"the list {row['name']} is {row['lag']} events behind" for row in late)
+
+    async def _ask(self) -> list[Row]:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            connection = await self._pool.acquire()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await connection.fetch(self._lag, [PLANS, RECORD])
+        finally:
+            # With a bound of its own: it waits until a given-up question is cancelled, and a frozen server hears nothing.
+            await self._pool.release(connection, timeout=_PATIENCE_SECONDS)

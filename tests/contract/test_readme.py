@@ -4,8 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
+import yaml
 
+from contracts.plan_file import PlanFile
 from infra.config import Row, Settings, describe
 from services.approval.config import Settings as Approval
 from services.audit.config import Settings as Audit
@@ -81,6 +84,12 @@ def test_every_command_that_the_readme_shows_exists() -> None:
     assert {words for words in shown if words[0] not in alone and words[-1] not in verbs.get(words[0], set())} == set()
 
 
+def test_the_plan_file_that_the_readme_shows_is_one() -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    plan = msgspec.convert(yaml.safe_load(shown), PlanFile)
+    assert [item.id for item in plan.items] == ["notes", "deploy"]
+
+
 @pytest.mark.parametrize("command", ["just up", "just test"])
 def test_the_two_commands_stand_alone_on_a_line(command: str) -> None:
     assert f"\npython3 -m pip install rust-just && {command}\n" in README
@@ -89,6 +98,12 @@ def test_the_two_commands_stand_alone_on_a_line(command: str) -> None:
 @pytest.mark.parametrize("recipe", ["up", "down", "demo", "test", "check", "bench", "help"])
 def test_the_justfile_has_its_recipes(recipe: str) -> None:
     assert re.search(rf"^{recipe}\b.*:", (ROOT / "justfile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("recipe", ["up", "down", "demo", "test", "bench"])
+def test_a_signal_to_just_reaches_the_program_since_no_shell_is_left_between_them(recipe: str) -> None:
+    text = (ROOT / "justfile").read_text()
+    assert re.search(rf'^{recipe} .*:.*\n    @exec "', text, re.MULTILINE)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,24 @@ async def test_an_unknown_address_and_an_unknown_method_are_problems_too(site: S
     nowhere = await site("GET", "/api/v2/plans")
     assert (nowhere.status, nowhere.body["code"]) == (404, "not_found")
     wrong = await site("DELETE", "/api/v1/plans")
-    assert (wrong.status, wrong.body["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET, POST")
+    assert (wrong.status, wrong.body["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET, HEAD, POST")
+
+
+async def test_what_can_be_read_has_a_head_and_a_stream_without_end_has_none(site: Site) -> None:
+    plan = await site.plan()
+    headers = {"Authorization": f"Bearer {site.tokens['olivia']}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for path in (f"/api/v1/plans/{plan}", "/openapi.json", "/healthz", "/readyz"):
+            async with session.get(site.url + path) as whole, session.head(site.url + path) as head:
+                assert (head.status, await head.read()) == (200, b""), path
+                for name in ("ETag", "Content-Type", "Content-Length"):
+                    assert head.headers.get(name) == whole.headers.get(name), (path, name)
+        async with session.head(f"{site.url}/api/v1/plans/{'a' * 24}") as unknown:
+            assert unknown.status == 404
+        async with session.head(f"{site.url}/api/v1/feed") as feed:
+            assert (feed.status, feed.headers["Allow"]) == (405, "GET")
+    async with aiohttp.ClientSession() as session, session.head(f"{site.url}/api/v1/plans") as nobody:
+        assert nobody.status == 401
 
 
 async def test_a_problem_has_all_that_rfc_9457_asks_and_its_facts(site: Site) -> None:

@@ -180,7 +180,9 @@ async def test_what_belongs_to_no_plan_is_in_a_record_that_administrators_read_p
     for name in ("one", "two"):
         await site("PUT", f"/api/v1/templates/recorded-{name}", {"plan": {"name": "T"}, "project": "web"})
     span = {"start": "2031-03-01T00:00:00", "end": "2031-03-02T00:00:00", "zone": "UTC"}
-    last = await site("PUT", "/api/v1/freezes/recorded", span, as_="ada")
+    put = await site("PUT", "/api/v1/freezes/recorded", span, as_="ada")
+    assert put.status == 200, put.text
+    last = await site("DELETE", "/api/v1/freezes/recorded", as_="ada")
     assert last.status == 200, last.text
     path = f"/api/v1/record?limit=2&min_position={last.body['position']}"
     assert (await site("GET", path)).status == 403
@@ -188,8 +190,13 @@ async def test_what_belongs_to_no_plan_is_in_a_record_that_administrators_read_p
     while pages[-1].body["next"] is not None:
         pages.append(await site("GET", f"{path}&order=newest&cursor={pages[-1].body['next']}", as_="ada"))
     entries = [entry for page in pages for entry in page.body["entries"]]
-    assert [entry["verb"] for entry in entries[:3]] == ["put freeze", "revise template", "revise template"]
-    assert [entry["actor"] for entry in entries[:2]] == ["user:ada", "user:olivia"]
+    assert [(entry["actor"], entry["verb"], entry["target"]) for entry in entries[:4]] == [
+        ("user:ada", "delete freeze", "freeze recorded"),
+        ("user:ada", "put freeze", "freeze recorded"),
+        ("user:olivia", "revise template", "template recorded-two"),
+        ("user:olivia", "revise template", "template recorded-one"),
+    ]
+    assert entries[1]["said"]["freeze"]["end"] == "2031-03-02T00:00:00"
     assert not [entry for entry in entries if entry["stream"].startswith(("plan-", "run-", "delivery-"))]
     oldest = await site("GET", "/api/v1/record?order=oldest&limit=500", as_="ada")
     assert [entry["position"] for entry in oldest.body["entries"]] == sorted(entry["position"] for entry in entries)

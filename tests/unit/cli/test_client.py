@@ -36,6 +36,14 @@ async def test_a_write_that_meets_503_is_sent_again_with_the_same_key_and_says_s
     assert "The database is away" in notices[0]
 
 
+async def test_a_gateway_without_tls_behind_an_https_address_is_told_as_that(fake: FakeGateway) -> None:
+    async with Gateway.open(
+        fake.url.replace("http:", "https:"), Secret("gng_token"), patience_seconds=0.0
+    ) as connection:
+        with pytest.raises(Away, match=r"it does not speak TLS\.$"):
+            await connection.get("/a")
+
+
 async def test_two_writes_have_two_keys(fake: FakeGateway) -> None:
     fake.answer(200, {})
     async with gateway(fake) as connection:

@@ -362,3 +362,22 @@ async def test_a_seal_check_ends_with_1_and_lists_every_fault(shell: Shell, fake
     assert "/items" in out
     assert "not_sealable" in err
     assert [asked.method for asked in fake.asked] == ["GET"]
+
+
+async def test_a_calendar_goes_to_stdout_where_a_hyphen_is_its_file(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, b"BEGIN:VCALENDAR")
+    assert await shell.run("calendar", "export", "-", "--owner", "user:olivia") == (0, "BEGIN:VCALENDAR", "")
+    assert fake.asked[0].query == {"owner": "user:olivia"}
+
+
+async def test_a_revision_is_shown_by_the_name_that_a_plan_is_created_from(shell: Shell, fake: FakeGateway) -> None:
+    fake.answer(200, {"name": "web", "revision": 3, "template": {}})
+    await shell.run("template", "show", "web@3")
+    assert (fake.asked[0].path, fake.asked[0].query) == ("/api/v1/templates/web", {"revision": "3"})
+
+
+async def test_a_wrong_value_of_an_option_is_a_fault_of_the_command_line(shell: Shell, fake: FakeGateway) -> None:
+    fake.refuse(400, "invalid_parameter", "The query string has 1 fault.", ("status", "must be one of ..."))
+    code, out, err = await shell.run("plan", "list", "--status", "nope")
+    assert (code, out) == (2, "")
+    assert "status: must be one of" in err
