@@ -20,6 +20,8 @@ from rich.text import Text
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PIPE_WIDTH = 10_000  # nothing is cut when a program reads
 
+_ID_WIDTH = 24
+
 _STYLES = {
     "success": "green",
     "done": "green",
@@ -101,8 +103,11 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
         """A table on stdout. Without rows nothing is there to read, so `empty` is said on stderr."""
         table = Table(box=SIMPLE_HEAD if self._out.is_terminal else None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column.upper(), overflow="fold")
+        rows = list(rows)
+        for place, column in enumerate(columns):
+            # An id is copied from here into the next command: one of ours stays whole, however narrow the terminal is.
+            longest = max((len(str(row[place])) for row in rows), default=0) if column == "id" else 0
+            table.add_column(column.upper(), overflow="fold", min_width=min(longest, _ID_WIDTH))
         for row in rows:
             table.add_row(*(shown(cell) for cell in row))
         if not table.row_count:

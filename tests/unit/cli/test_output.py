@@ -89,3 +89,21 @@ def test_json_is_what_was_answered_but_for_its_spaces() -> None:
 )
 def test_a_time_is_shown_in_utc_whatever_its_offset(text: str | None, shown: str) -> None:
     assert when(text) == shown
+
+
+def test_the_id_of_a_plan_stays_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = Terminal()
+    columns = ("id", "no", "name", "project", "status", "owner", "window start", "updated")
+    row = (
+        "0123456789abcdef01234567",
+        12,
+        "Release of the web",
+        "web",
+        "planning",
+        "user:olivia",
+        "",
+        "2026-11-21 07:00:22",
+    )
+    Output(as_json=False, out=out).table(columns, [row])
+    assert row[0] in out.getvalue()
