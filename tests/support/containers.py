@@ -14,6 +14,7 @@ from testcontainers.core.container import DockerContainer
 
 from infra.embedded.ports import LOOPBACK, free_port
 from infra.embedded.users import NATS_USERS, accounts
+from infra.limits import MESSAGE_BYTES
 from tests.support.wait import eventually
 
 POSTGRES_IMAGE = "postgres:18"
@@ -86,7 +87,12 @@ async def nats_container() -> AsyncIterator[tuple[str, Mapping[str, str], Contai
     """The address, the password of each user, and the control."""
     port = free_port()
     users = {user: f"{user}-test" for user in NATS_USERS}
-    config = {"listen": "0.0.0.0:4222", "jetstream": {"store_dir": "/data"}, "accounts": accounts(users)}
+    config = {
+        "listen": "0.0.0.0:4222",
+        "max_payload": MESSAGE_BYTES,
+        "jetstream": {"store_dir": "/data"},
+        "accounts": accounts(users),
+    }
     container = DockerContainer(NATS_IMAGE).with_command("-c /server.json")
     container.with_copy_into_container(msgspec.json.encode(config), "/server.json")
     container.ports["4222/tcp"] = (LOOPBACK, port)
