@@ -9,7 +9,6 @@ and the others would each time read and decide for nothing, some of them too oft
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
@@ -24,6 +23,7 @@ from contracts.registry import encode
 from infra.errors import Unavailable
 from infra.eventlog import EventLog
 from infra.eventlog.model import Append, Appended, Conflict, Draft, KeyReused, Seen
+from infra.remembered import Remembered
 
 ATTEMPTS = 24
 """How often a conflict is decided again. Each conflict means that somebody else got through, so this is contention."""
@@ -55,12 +55,17 @@ class Desk(Generic[S]):
     """Executes commands on streams of one kind. `fold(facts, state)` must not touch its argument."""
 
     def __init__(
-        self, log: EventLog, fold: Callable[[Iterable[Fact], S | None], S | None], *, remember: int = 128
+        self,
+        log: EventLog,
+        fold: Callable[[Iterable[Fact], S | None], S | None],
+        *,
+        remember: int = 128,
+        weigh: Callable[[S], int] | None = None,
     ) -> None:
+        """`remember`, `weigh`: see `Remembered`."""
         self._log = log
         self._fold = fold
-        self._remember = remember
-        self._cache: OrderedDict[str, S] = OrderedDict()
+        self._cache: Remembered[S] = Remembered(remember, weigh)
         self._queues: dict[str, _Queue] = {}
 
     async def read(self, stream: str) -> S | None:
@@ -89,10 +94,12 @@ class Desk(Generic[S]):
             if known is not None and fact.version > known.version:
                 news.setdefault(fact.stream, []).append(fact)
         for stream, own in news.items():
-            if own[0].version == self._cache[stream].version + 1:
-                self._keep(stream, self._fold(own, self._cache[stream]))
+            if (known := self._cache.get(stream)) is None:
+                continue  # it had to make room for one before it
+            if own[0].version == known.version + 1:
+                self._keep(stream, self._fold(own, known))
             else:
-                del self._cache[stream]  # it was remembered before the follower began
+                self._cache.forget(stream)  # it was remembered before the follower began
 
     async def execute(
         self,
@@ -146,7 +153,7 @@ class Desk(Generic[S]):
                     self._advance(state, outcome, append)
                     return _accepted(outcome)
                 case Seen():
-                    self._cache.pop(stream, None)  # decided on a state from before the first time
+                    self._cache.forget(stream)  # decided on a state from before the first time
                     return _accepted(outcome, repeated=True)
                 case KeyReused():
                     raise _reused(request)
@@ -200,11 +207,7 @@ class Desk(Generic[S]):
         if state is None:
             return
         known = self._cache.get(stream)
-        if known is None or known.version <= state.version:
-            self._cache[stream] = state
-        self._cache.move_to_end(stream)
-        while len(self._cache) > self._remember:
-            self._cache.popitem(last=False)
+        self._cache.keep(stream, state if known is None or known.version <= state.version else known)
 
 
 def _as_facts(outcome: Appended, append: Append) -> list[Fact]:

@@ -4,23 +4,22 @@ A projection folds in batches and may be asked for the same batch again after a 
 is used only if it stands exactly before the batch; else the stream is read again up to there.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 
 from contracts.envelope import Fact, category
 from contracts.evolve import fold
 from contracts.plan import Plan
+from infra.remembered import Remembered, by_items
 
 ReadStream = Callable[[str, int], Awaitable[list[Fact]]]
 
 
 class PlanStates:
-    """Remembers the newest state of up to `remember` plans. `read_stream(stream, after_version)` reads the log."""
+    """Remembers the newest states of plans, see `Remembered`. `read_stream(stream, after_version)` reads the log."""
 
     def __init__(self, read_stream: ReadStream, remember: int = 128) -> None:
         self._read_stream = read_stream
-        self._remember = remember
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._plans: Remembered[Plan] = Remembered(remember, by_items)
 
     async def before(self, first: Fact) -> Plan | None:
         """The plan just before this fact of its stream; `None` where the fact is the first."""
@@ -34,12 +33,8 @@ class PlanStates:
 
     def keep(self, stream: str, plan: Plan | None) -> None:
         """Remember the state after the last fact that was folded."""
-        if plan is None:
-            return
-        self._plans[stream] = plan
-        self._plans.move_to_end(stream)
-        while len(self._plans) > self._remember:
-            self._plans.popitem(last=False)
+        if plan is not None:
+            self._plans.keep(stream, plan)
 
 
 def by_stream(facts: Iterable[Fact], wanted: str) -> dict[str, list[Fact]]:

@@ -24,6 +24,7 @@ from infra.eventlog import EventLog
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.reactor import Reactor
+from infra.remembered import by_items
 from infra.requests import Handler, Requests
 from infra.timers import TimerLoop
 from services.approval.config import Settings
@@ -53,7 +54,9 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
         log = ground.log
         links, directory = Links(Desk(log, fold_people)), Identities(log.pool)
         letters = Desk(log, fold_letters)
-        approval = Approval(Desk(log, fold), links, Desk(log, fold_delegate), letters, directory, ground.clock)
+        approval = Approval(
+            Desk(log, fold, weigh=by_items), links, Desk(log, fold_delegate), letters, directory, ground.clock
+        )
         handlers: dict[Any, Handler] = {
             **dict.fromkeys(
                 (SubmitPlan, VoteOnPlan, WithdrawVote, ApproveInEmergency, ReviewEmergency), approval.answer
@@ -88,7 +91,7 @@ def _post(
     log = ground.log
     post = Post(
         log,
-        (Desk(log, fold), letters),
+        (Desk(log, fold, weigh=by_items), letters),
         *people,
         mailer,
         ground.clock,

@@ -23,6 +23,7 @@ from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
 from infra.reactor import Reactor
+from infra.remembered import by_items
 from infra.requests import Handler, Requests
 from infra.tail import Tail
 from infra.timers import TimerLoop
@@ -86,7 +87,7 @@ class Executor:
         blobs = Blobs(settings.data / "blobs")
         folder = settings.data / "runs"
         limits = Limits(grace_seconds=settings.kill_grace_seconds, output_bytes=settings.max_output_bytes)
-        plans: Desk[Plan] = Desk(log, fold)
+        plans: Desk[Plan] = Desk(log, fold, weigh=by_items)
         runs: Desk[Run] = Desk(log, fold_run)
         workflows: Desk[Workflow] = Desk(log, fold_workflow)
         shelf = Shelf(workflows, Identities(log.pool, clock=clock))

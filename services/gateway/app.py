@@ -21,6 +21,7 @@ from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.keystore import KeyStore, master_key_of
+from infra.remembered import by_items
 from infra.tail import Tail
 from services.gateway.calendar import Calendar
 from services.gateway.config import GatewaySettings
@@ -151,7 +152,7 @@ def routes_of(parts: Parts) -> list[Route]:
     """The whole table."""
     ground, description = parts.ground, Description()
     orders = Orders(ground.bus, ground.clock)
-    desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS)
+    desk: Desk[Plan] = Desk(ground.log, fold, remember=_REMEMBERED_PLANS, weigh=by_items)
     readers = Readers(ground.log, parts.identities, ground.clock)
     listing, freezes = Listing(ground.log.pool), Freezes(ground.log.fetch)
     calendar = Calendar(ground.log.pool, listing, freezes, ground.clock)

@@ -22,6 +22,7 @@ from infra.commands import Desk
 from infra.eventlog import EventLog
 from infra.ground import GATHER_SECONDS, Ground, open_ground
 from infra.keystore import KeyStore, master_key_of
+from infra.remembered import by_items
 from infra.requests import Requests
 from infra.timers import TimerLoop
 from services.hook_dispatcher.adapters import Sender
@@ -81,7 +82,7 @@ def _spans(log: EventLog) -> "HookSpans | None":
 def _wire(ground: Ground, settings: Settings, sender: Sender, key_store: KeyStore | None) -> None:
     log, clock = ground.log, ground.clock
     plans, deliveries, endpoints = (
-        Desk(log, fold),
+        Desk(log, fold, weigh=by_items),
         Desk(log, fold_delivery),
         Desk(log, fold_endpoint, remember=_ENDPOINTS),
     )

@@ -25,6 +25,7 @@ from infra.freezes import Freezes
 from infra.ground import Ground, open_ground
 from infra.identity import Identities
 from infra.postgres import load_sql
+from infra.remembered import by_items
 from infra.requests import Handler, Requests
 from services.planner.config import Settings
 from services.planner.handlers import Planner
@@ -48,7 +49,7 @@ async def build(settings: Settings) -> AsyncIterator[Ground]:
     """The running planner."""
     async with open_ground("planner", settings) as ground:
         await ground.log.pool.execute(load_sql("services.planner", "continue_index"))
-        plans, freezes = Desk(ground.log, fold), Freezes(ground.log.fetch)
+        plans, freezes = Desk(ground.log, fold, weigh=by_items), Freezes(ground.log.fetch)
         people = Identities(ground.log.pool)
         planner = Planner(ground.log, plans, people, freezes)
         freezing = Freezing(plans, Desk(ground.log, fold_freeze), freezes)
