@@ -116,7 +116,10 @@ class Presences:
             self.tell(seen.plan)
 
     async def _answer(self) -> None:
-        for seen in [one.seen for kept in self._plans.values() for one in kept.values() if one.ours]:
+        now = self._clock.now()  # who is only not swept away yet would come back to life at the one who asked
+        for seen in [
+            one.seen for kept in self._plans.values() for one in kept.values() if one.ours and one.until > now
+        ]:
             await self._send(seen)
 
     async def _send(self, said: Seen | Asked) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from contracts.presence import PresenceBody, Seen
+from contracts.presence import Asked, PresenceBody, Seen
 from infra.clock import SetClock
 from infra.errors import Unavailable
 from services.gateway.presence import MOST_PRESENT, Presences
@@ -135,3 +135,15 @@ async def test_a_crowd_is_bounded_and_the_most_silent_is_forgotten() -> None:
     sessions = {one.session for one in here.page(PLAN).present}
     assert len(sessions) == MOST_PRESENT
     assert "s0" not in sessions
+
+
+async def test_a_gateway_that_asks_is_not_told_of_those_who_have_fallen_silent() -> None:
+    wire = Wire()
+    here = wire.gateway()
+    await here.came(PLAN, "user:olivia", on("items"))
+    wire.clock.advance(TTL - 1)
+    await here.came(PLAN, "user:ana", on("window", "s2"))
+    wire.clock.advance(1)
+    new = wire.gateway()
+    await wire.publish(msgspec.json.encode(Asked()))
+    assert there(new) == [("user:ana", "window")]
