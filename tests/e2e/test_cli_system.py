@@ -98,7 +98,7 @@ async def test_a_plan_is_shown_with_what_may_be_done_next(system: Up, plan: str)
         (("plan", "show", "../me"), 5, "not_found"),
         (("plan", "seal", "PLAN", "--if-match", "99"), 6, "version_conflict"),
         (("plan", "vote", "PLAN", "approve"), 2, "--seal"),
-        (("plan", "list", "--status", "perhaps"), 1, "status"),
+        (("plan", "list", "--status", "perhaps"), 2, "status"),
         (("item", "complete", "PLAN", "no-such-item"), 5, "item_not_found"),
         (("user", "put", "eve"), 4, "forbidden"),
         (("plan", "import", str(ROOT / "pyproject.toml")), 1, "checklist_without_boxes"),
