@@ -14,10 +14,11 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError, NoRespondersError
+from nats.errors import MaxPayloadError
 
 from contracts.subjects import WAKE, command_subject
 from infra.bus.answer import Handler
+from infra.bus.inbox import Inbox, Question
 from infra.config import Secret
 from infra.errors import Unavailable
 
@@ -95,6 +96,7 @@ class Bus:
         self._heard: dict[str, Callable[[bytes], object]] = {}
         self.tracing: Tracing | None = None
         self._link: Link | None = None
+        self._inbox: Inbox | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -151,7 +153,9 @@ class Bus:
         attempts: int = 4,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The reply of any process of the service, sent again (same bytes) after each `timeout` without one.
+        """The reply of any process of the service; sent again (same bytes) after each `timeout` without one.
+
+        A late reply to an earlier sending is as good as one to the last.
 
         Even a service that could not decide replies, see `infra.bus.answer`. Raises Unavailable(service)
         after `timeout * attempts` seconds, also when nobody serves it; ValueError when the body is too large.
@@ -161,22 +165,45 @@ class Bus:
 
             with asking(self.tracing, service) as along:
                 return await self.request(service, body, timeout=timeout, attempts=attempts, headers=along)
-        subject = command_subject(service)
+        subject, question = command_subject(service), Question()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout * attempts
-        while (left := deadline - loop.time()) > 0:
-            try:
-                client = await self.wait_connected(left)
-                reply = await client.request(subject, body, min(timeout, left), headers=_plain(headers))
-                return reply.data
-            except MaxPayloadError:
-                raise ValueError(f"the request of {len(body)} bytes is larger than the bus carries") from None
-            except NoRespondersError:
-                await asyncio.sleep(_NOBODY_SECONDS)
-            except (TimeoutError, NatsError, OSError, Unavailable) as error:
-                log.info("request_repeated", service=service, error=repr(error))
-                await asyncio.sleep(0)
-        raise Unavailable(service)
+        try:
+            while question.reply is None and (left := deadline - loop.time()) > 0:
+                await self._ask(question, subject, body, min(timeout, left), left, headers)
+        finally:
+            if self._inbox is not None:
+                self._inbox.forget(question)
+        if question.reply is None:
+            raise Unavailable(service)
+        return question.reply
+
+    async def _ask(
+        self,
+        question: Question,
+        subject: str,
+        body: bytes,
+        timeout: float,
+        left: float,
+        headers: Mapping[str, str] | None,
+    ) -> None:
+        """Send it and wait a while for a reply to this or an earlier sending."""
+        question.again()
+        try:
+            await self.wait_connected(left)
+            assert self._inbox is not None, "a bus that is up has an inbox"
+            await self._inbox.send(question, subject, body, _plain(headers))
+        except MaxPayloadError:
+            raise ValueError(f"the request of {len(body)} bytes is larger than the bus carries") from None
+        except (TimeoutError, NatsError, OSError, Unavailable) as error:
+            log.info("request_not_sent", subject=subject, error=repr(error))
+            await asyncio.sleep(0)
+            return
+        await question.wait(timeout)
+        if question.nobody:
+            await asyncio.sleep(_NOBODY_SECONDS)
+        elif question.reply is None:
+            log.info("request_repeated", subject=subject)
 
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send once, to whoever listens now. Raises Unavailable while not connected."""
@@ -244,12 +271,15 @@ class Bus:
             }
         )
         await self._link.start()
+        inbox = Inbox(self._link.client)
         if self._wakes:
             await self._link.client.subscribe(WAKE, cb=self._hear)
         for subject, callback in self._heard.items():
             await self._link.client.subscribe(subject, cb=_with_body(callback))
         # Subscriptions are sent like messages: only what comes back after them says that the server has them.
+        await inbox.open()
         await self._link.client.flush(_FLUSH_SECONDS)
+        self._inbox = inbox
         log.info("bus_connected", bus=self._name)
         self._is_up()
 

@@ -136,6 +136,24 @@ async def test_a_request_without_an_answer_is_sent_again_with_the_same_bytes(bus
     assert set(bodies) == {b"once"}
 
 
+async def test_a_late_reply_to_the_first_sending_counts_though_the_request_was_sent_again(bus: Make) -> None:
+    sendings, second = 0, asyncio.Event()
+
+    async def slow(body: bytes) -> bytes:
+        nonlocal sendings
+        sendings += 1
+        if sendings > 1:
+            second.set()
+            await asyncio.Event().wait()  # only the first sending is answered, when it has been sent once more
+        await second.wait()
+        return b"to the first"
+
+    await bus("planner", slow)
+    gateway = await bus("gateway")
+    assert await gateway.request("planner", b"x", timeout=0.1, attempts=600) == b"to the first"
+    assert sendings > 1
+
+
 async def test_a_service_that_nobody_runs_is_unavailable_after_the_deadline(bus: Make) -> None:
     gateway = await bus("gateway")
     with pytest.raises(Unavailable, match="approval"):
