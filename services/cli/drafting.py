@@ -1,16 +1,12 @@
 """Commands on the items of a draft: put, change, remove, move, and the order of all of them."""
 
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from contracts.edit_commands import ItemChanges
 from contracts.http_editing import ItemBody
 from services.cli.documents import read_fields
-from services.cli.options import WRITE, File, Writing, asking, current_match, segment, show_done
+from services.cli.options import WRITE, File, Several, Writing, asking, current_match, segment, show_done
 from services.cli.problems import usage
-
-Several = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 
 
 async def put(plan: str, item: str, file: File, /, *, after: str | None = None, writing: Writing = WRITE) -> None:

@@ -1,11 +1,9 @@
 """Commands on endpoints: where hooks go, which, in which form, and with which secret."""
 
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any, Literal
 
 from services.cli.files import read_text
-from services.cli.options import READ, WRITE, File, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.options import READ, WRITE, File, Reading, Several, Writing, asking, match_of, segment, show_done
 from services.cli.output import when
 
 Format = Literal["zadig", "standard", "both"]
@@ -17,7 +15,7 @@ async def put(
     /,
     *,
     secret_file: File | None = None,
-    event: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    event: Several = None,
     format: Format = "zadig",  # the option's name
     project: str | None = None,
     plan: str | None = None,

@@ -1,15 +1,12 @@
 """Commands on freezes: put, list, show, delete, and override one for a plan."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
-from services.cli.options import READ, WRITE, Reading, Writing, asking, match_of, segment, show_done
+from services.cli.options import READ, WRITE, Reading, Several, Writing, asking, match_of, segment, show_done
 from services.cli.output import when
 from services.cli.problems import usage
 
 _FREEZES = "/api/v1/freezes"
-_Several = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 
 
 async def put(
@@ -20,11 +17,11 @@ async def put(
     end: str,
     zone: str = "UTC",
     rrule: str = "",
-    exdate: _Several = None,
+    exdate: Several = None,
     reason: str = "",
-    project: _Several = None,
-    touches: _Several = None,
-    label: _Several = None,
+    project: Several = None,
+    touches: Several = None,
+    label: Several = None,
     writing: Writing = WRITE,
 ) -> None:
     """Stores a freeze: nothing starts in it. Without --project, --touches and --label it holds every plan.

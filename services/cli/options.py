@@ -15,6 +15,9 @@ from services.cli.client import Answer, Gateway
 from services.cli.output import NoticePrinter, Output
 from services.cli.settings import client_settings
 
+Several = Annotated[list[str] | None, Parameter(consume_multiple=False)]
+"""An option that may be given several times."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)

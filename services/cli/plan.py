@@ -1,14 +1,12 @@
 """Commands on plans as documents: list, show, create, import, edit, copy. How a plan moves on stands in `moves.py`."""
 
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any, Literal
 
 from contracts.http import NewPlan
 from contracts.values import Changes
 from services.cli.documents import read_fields
 from services.cli.files import read_bytes, read_json
-from services.cli.options import READ, WRITE, File, Reading, Writing, asking, current_match, segment, show_done
+from services.cli.options import READ, WRITE, File, Reading, Several, Writing, asking, current_match, segment, show_done
 from services.cli.output import Output, when
 from services.cli.plan_view import show_plan
 from services.cli.problems import usage
@@ -161,7 +159,7 @@ async def create(
     project: str | None = None,
     name: str | None = None,
     template: str | None = None,
-    set: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    set: Several = None,
     writing: Writing = WRITE,
 ) -> None:
     """Creates a plan, and prints its id.
@@ -257,8 +255,8 @@ async def edit(
     section: str | None = None,
     name: str | None = None,
     description: str | None = None,
-    owner: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
-    label: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    owner: Several = None,
+    label: Several = None,
     writing: Writing = WRITE,
 ) -> None:
     """Changes sections of a plan that is being planned; what is not named stays.

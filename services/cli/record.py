@@ -2,12 +2,13 @@
 and resumes where it was cut off."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from cyclopts import Parameter
 
 from services.cli.client import Gateway
-from services.cli.options import READ, Reading, asking, segment
+from services.cli.options import READ, Reading, Several, asking, segment
 from services.cli.output import Output, clean, when
 from services.cli.problems import usage
 
@@ -15,8 +16,40 @@ _PAGE = 500
 _FINAL = frozenset({"plan.succeeded.v1", "plan.cancelled.v1"})
 Filters = Mapping[str, str | None]
 _NONE: Filters = {}
-Several = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 _COLUMNS = ("position", "at", "who", "did", "what", "details")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Wanted:
+    """Which entries."""
+
+    actor: Several = None
+    "Only what this person or service did (`user:ana`); give it several times for several."
+
+    verb: Several = None
+    "Only this, as the record calls it (`vote`, `override gate`); several times for several."
+
+    target: Several = None
+    "Only what was done to this (`item deploy`, `gate start_execute`); several times for several."
+
+    channel: Several = None
+    "Only what came this way (`api`, `callback`); several times for several."
+
+    since: str | None = None
+    "Only from this time on (RFC 3339)."
+
+    until: str | None = None
+    "Only before this time (RFC 3339)."
+
+    def query(self) -> Filters:
+        """The parameters of the request."""
+        return {
+            name: ",".join(given) or None if isinstance(given, list) else given for name, given in asdict(self).items()
+        }
+
+
+ALL = Wanted()
 
 
 async def record(
@@ -25,11 +58,7 @@ async def record(
     *,
     limit: int | None = None,
     order: Literal["newest", "oldest"] = "oldest",
-    actor: Several = None,
-    verb: Several = None,
-    target: Several = None,
-    since: str | None = None,
-    until: str | None = None,
+    what: Wanted = ALL,
     reading: Reading = READ,
 ) -> None:
     """Prints the operation record of a plan: who did what, when, through which channel.
@@ -42,29 +71,15 @@ async def record(
         How many entries at most. Default: all.
     order
         Which come first.
-    actor
-        Only what this person or service did (`user:ana`); give it several times for several.
-    verb
-        Only this, as the record calls it (`vote`, `override gate`); several times for several.
-    target
-        Only what was done to this (`item deploy`, `gate start_execute`); several times for several.
-    since
-        Only from this time on (RFC 3339).
-    until
-        Only before this time (RFC 3339).
     """
-    await _print(plan, limit, order, reading, _filters(actor, verb, target, since, until))
+    await _print(plan, limit, order, reading, what.query())
 
 
 async def installation(
     *,
     limit: int | None = None,
     order: Literal["newest", "oldest"] = "oldest",
-    actor: Several = None,
-    verb: Several = None,
-    target: Several = None,
-    since: str | None = None,
-    until: str | None = None,
+    what: Wanted = ALL,
     reading: Reading = READ,
 ) -> None:
     """Prints who did what to that which is no plan's: freezes, endpoints, templates, workflows, people. For administrators.
@@ -75,27 +90,8 @@ async def installation(
         How many entries at most. Default: all.
     order
         Which come first.
-    actor
-        Only what this person or service did (`user:ana`); give it several times for several.
-    verb
-        Only this, as the record calls it (`vote`, `override gate`); several times for several.
-    target
-        Only what was done to this (`item deploy`, `gate start_execute`); several times for several.
-    since
-        Only from this time on (RFC 3339).
-    until
-        Only before this time (RFC 3339).
     """
-    await _print(None, limit, order, reading, _filters(actor, verb, target, since, until))
-
-
-def _filters(actor: Several, verb: Several, target: Several, since: str | None, until: str | None) -> Filters:
-    """As the route takes them."""
-    several = {"actor": actor, "verb": verb, "target": target}
-    return {name: ",".join(given) if given else None for name, given in several.items()} | {
-        "since": since,
-        "until": until,
-    }
+    await _print(None, limit, order, reading, what.query())
 
 
 async def _print(plan: str | None, limit: int | None, order: str, reading: Reading, filters: Filters) -> None:

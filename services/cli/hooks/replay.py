@@ -4,10 +4,7 @@ Id and body are those of the recorded delivery, to the byte; the time and the si
 GoNoGo: a delivery is resent for good by `delivery resend`.
 """
 
-from typing import Annotated
-
 import aiohttp
-from cyclopts import Parameter
 
 from contracts.hook_address import address_faults
 from infra.clock import SystemClock
@@ -16,7 +13,7 @@ from services.cli.exits import Exit
 from services.cli.files import read_text
 from services.cli.hooks.saved import Saved, read_saved
 from services.cli.hooks.signature import signature_of
-from services.cli.options import READ, File, Reading, asking, segment
+from services.cli.options import READ, File, Reading, Several, asking, segment
 from services.cli.output import Output, clean
 from services.cli.problems import Problem, usage
 
@@ -29,7 +26,7 @@ async def replay(
     *,
     file: File | None = None,
     plan: str = "",
-    delivery: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    delivery: Several = None,
     endpoint: str = "",
     event: str = "",
     secret_file: File | None = None,
