@@ -9,29 +9,13 @@ from contracts.freeze import Freeze, FreezeDeleted, FreezePut
 from contracts.people import DelegationGiven
 from contracts.plan_events import Event
 from contracts.record import Entry
-from contracts.registry import encode
 from contracts.template import Template, TemplateRevised
 from services.audit.views import entry, name_in
+from tests.support.builders import facts
 
 
 def fact(stream: str, event: Event) -> Fact:
-    type_name, payload = encode(event)
-    return Fact(
-        position=1,
-        stream=stream,
-        version=1,
-        type=type_name,
-        at=0,
-        recorded_at=0,
-        actor="user:ada",
-        channel="http",
-        command_key="k",
-        ordinal=0,
-        cause=None,
-        trace="",
-        payload=payload,
-        leaf=b"",
-    )
+    return facts(event, stream=stream)[0]
 
 
 def told(stream: str, event: Event, name: str = "") -> Entry:

@@ -4,17 +4,20 @@ import asyncio
 
 import pytest
 import structlog
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from contracts.envelope import Fact
+from contracts.plan_events import ItemsSettled
 from infra.eventlog.model import Append, Appended, Conflict, Draft, Outcome
 from infra.telemetry.appends import traced
 from infra.telemetry.messages import answering, asking
 from infra.telemetry.outbox import Outbox
 from infra.telemetry.reactions import Reactions
 from infra.telemetry.tracing import Tracing, trace_id_of, traceparent_of
+from tests.support.builders import facts
 from tests.support.collector import place
 
 THEIRS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -23,22 +26,8 @@ APPEND = Append("plan-1", 0, "user:olivia", "key", b"f", (Draft("plan.created.v1
 
 
 def fact(position: int, trace: str = "") -> Fact:
-    return Fact(
-        position=position,
-        stream="plan-1",
-        version=position,
-        type="plan.sealed.v1",
-        at=1,
-        recorded_at=1,
-        actor="user:olivia",
-        channel="http",
-        command_key="key",
-        ordinal=0,
-        cause=None,
-        trace=trace,
-        payload=b"{}",
-        leaf=b"",
-    )
+    (made,) = facts(ItemsSettled(), stream="plan-1", after=position - 1)
+    return replace(made, trace=trace)
 
 
 class Made:
